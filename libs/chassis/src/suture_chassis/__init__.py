@@ -1,0 +1,1 @@
+"""What every service stands on: broker policy, store, outbox, custody, telemetry, health."""

@@ -1,0 +1,1 @@
+"""Messages, ids and topology that the services share."""

@@ -1,0 +1,167 @@
+"""The commands, each owned by one service, which answers with a ``Reply``."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from suture_contracts.base import Command, Digest, Fraction, Name, ScriptText, ScriptType, Start, Text
+from suture_contracts.findings import RcaReceived, VulnerabilityReported
+from suture_contracts.target import Target
+from suture_contracts.template import Template
+
+
+class Generate(Command):
+    """To the analyzer: open a remediation. Reply 202: ``{remediation_id, script_id}``."""
+
+    TYPE: ClassVar[str] = "generate"
+
+    finding: RcaReceived | None = None
+    vulnerability: VulnerabilityReported | None = None
+    start: Start = "on_request"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Generate:
+        if (self.finding is None) == (self.vulnerability is None):
+            raise ValueError("give either finding or vulnerability")
+        return self
+
+
+class ListTemplates(Command):
+    """To the analyzer. Reply 200: ``{templates: [Template]}``."""
+
+    TYPE: ClassVar[str] = "list-templates"
+
+
+class CreateTemplate(Command):
+    """To the analyzer; supervisors only. Reply 201: the template."""
+
+    TYPE: ClassVar[str] = "create-template"
+
+    template: Template
+
+
+class UpdateTemplate(Command):
+    """To the analyzer; supervisors only. Writes the next revision. Reply 200: the template."""
+
+    TYPE: ClassVar[str] = "update-template"
+
+    template_id: Name
+    changes: dict[str, Any]
+    revision: int | None = Field(default=None, description="The revision that the caller saw; another one is a conflict")
+
+
+class DeleteTemplate(Command):
+    """To the analyzer; supervisors only. Reply 200: ``{id}``."""
+
+    TYPE: ClassVar[str] = "delete-template"
+
+    template_id: Name
+
+
+class Validate(Command):
+    """To the validator: a known script, or any text. Reply 200: ``{validation, script_id?, revision?}``."""
+
+    TYPE: ClassVar[str] = "validate"
+
+    script_id: UUID | None = None
+    script_type: ScriptType | None = None
+    text: ScriptText | None = None
+
+
+class Decision(Command):
+    """A supervisor's word on exactly what they saw: another revision or digest is a conflict."""
+
+    approval_id: UUID | None = None
+    script_id: UUID | None = None
+    revision: int = Field(ge=1)
+    digest: Digest
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> Decision:
+        if self.approval_id is None and self.script_id is None:
+            raise ValueError("name approval_id or script_id")
+        return self
+
+
+class Approve(Decision):
+    """To the approver; supervisors only. Reply 200: ``{approval_id, state, approvals, approvers_required}``."""
+
+    TYPE: ClassVar[str] = "approve"
+
+
+class Deny(Decision):
+    """To the approver; supervisors only. Reply 200 likewise."""
+
+    TYPE: ClassVar[str] = "deny"
+
+
+class RequestRollback(Command):
+    """To the approver; supervisors and operators. Reply 202: ``{execution_id}``."""
+
+    TYPE: ClassVar[str] = "request-rollback"
+
+    execution_id: UUID
+    reason: Text = ""
+
+
+class Execute(Command):
+    """To the executor: start an approved script that waits for it. Reply 202: ``{execution_id, state}``."""
+
+    TYPE: ClassVar[str] = "execute"
+
+    script_id: UUID
+
+
+class Stop(Command):
+    """To the executor: ``pause`` blocks starts, ``abort`` ends what runs too. Reply 200: ``{stop}``."""
+
+    TYPE: ClassVar[str] = "stop"
+
+    target_id: Name | None = None
+    mode: Literal["pause", "abort"] = "pause"
+    reason: Text = ""
+
+
+class Resume(Command):
+    TYPE: ClassVar[str] = "resume"
+
+    target_id: Name | None = None
+
+
+class ReportResult(Command):
+    """To the executor: what an agent saw when it ran a script itself. Kept as a report, never as proof."""
+
+    TYPE: ClassVar[str] = "report-result"
+
+    script_id: UUID
+    status: Literal["SUCCESS", "FAILED"]
+    output: ScriptText = ""
+    error: Text = ""
+    duration_seconds: float = Field(default=0, ge=0)
+    confidence: Fraction | None = None
+
+
+class RegisterTarget(Command):
+    """To the executor. Reply 201 (200 where it was known): ``{target, revision}``."""
+
+    TYPE: ClassVar[str] = "register-target"
+
+    target: Target
+
+
+class RemoveTarget(Command):
+    """To the executor. Reply 200: ``{id}``."""
+
+    TYPE: ClassVar[str] = "remove-target"
+
+    target_id: Name
+
+
+class ListTargets(Command):
+    """To the executor. Reply 200: ``{targets: [{target, revision}]}``."""
+
+    TYPE: ClassVar[str] = "list-targets"

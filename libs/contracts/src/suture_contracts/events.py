@@ -1,0 +1,285 @@
+"""The events that the services publish, in the order of a remediation's life."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from suture_contracts.base import (
+    Complexity,
+    Digest,
+    Event,
+    Fraction,
+    Line,
+    Name,
+    Principal,
+    RemediationEvent,
+    Reversibility,
+    ScriptText,
+    ScriptType,
+    Severity,
+    Start,
+    Text,
+    Value,
+)
+from suture_contracts.custody import Envelope
+from suture_contracts.report import Report
+from suture_contracts.script import Script, TemplateRef
+from suture_contracts.target import Target
+from suture_contracts.template import Template
+
+Origin = Literal["template", "adapted", "novel", "reused", "predefined"]
+ConfidenceLevel = Literal["HIGH", "MEDIUM", "LOW"]
+Mode = Literal["check", "rehearse", "apply", "rollback"]
+ExecutionOutcome = Literal[
+    "succeeded", "already_remediated", "not_applied", "rolled_back", "rollback_failed", "unknown"
+]
+
+
+class Finding(Value):
+    """What the analyzer made of the finding or vulnerability."""
+
+    kind: Literal["rca", "vulnerability"]
+    reference: Name = Field(description="The anomaly's or the vulnerability's id")
+    category: Line
+    details: Text
+    suggested_actions: tuple[Line, ...] = ()
+    affected_systems: tuple[Line, ...] = ()
+    severity: Severity
+    confidence: Fraction = Field(description="The detector's own confidence")
+    fingerprint: Digest = Field(description="Equal for findings that say the same of the same targets")
+    facts: dict[str, Any] = Field(
+        default_factory=dict, description="Of a vulnerability: package, version, package_manager, patch_type, …"
+    )
+
+
+class RcaAnalyzed(RemediationEvent):
+    """A finding understood, its targets resolved, its template pinned; or nothing to do, and why."""
+
+    TYPE: ClassVar[str] = "rca.analyzed"
+
+    outcome: Literal["analyzed", "no_action"]
+    reason: Text = ""
+    finding: Finding
+    script_type: ScriptType = "bash"
+    complexity: Complexity = "low"
+    template: Template | None = None
+    predefined: Template | None = Field(default=None, description="The category's predefined action")
+    targets: tuple[Target, ...] = ()
+    start: Start = "automatic"
+    requested_by: Principal | None = None
+
+
+class ModelUse(Value):
+    """What one or more calls of a model cost."""
+
+    provider: str
+    model: str
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+
+
+class ScriptGenerated(RemediationEvent):
+    TYPE: ClassVar[str] = "script.generated"
+
+    script: Script
+    origin: Origin
+    template: TemplateRef | None = None
+    template_proven: bool = True
+    reversibility: Reversibility = Field(description="What the template or the model claims; the validator judges")
+    complexity: Complexity = "low"
+    model: ModelUse | None = None
+    confidence_parts: dict[str, Fraction] = Field(description="template_match, complexity, rca_confidence; each 0 to 1")
+    finding: Finding
+    targets: tuple[Target, ...] = ()
+    repairs_left: int = Field(ge=0, le=20, description="Attempts that remain when this script is refused")
+    start: Start = "automatic"
+    requested_by: Principal | None = None
+
+
+class ScriptGenerationFailed(RemediationEvent):
+    TYPE: ClassVar[str] = "script.generation_failed"
+
+    script_id: UUID
+    reason: Text
+    tried: tuple[Line, ...] = ()
+    finding: Finding
+
+
+class ScriptValidated(RemediationEvent):
+    TYPE: ClassVar[str] = "script.validated"
+
+    script: Script
+    report: Report
+    ruleset: Digest
+    verdict: Envelope
+    origin: Origin
+    template: TemplateRef | None = None
+    template_proven: bool = True
+    complexity: Complexity = "low"
+    confidence_parts: dict[str, Fraction]
+    finding: Finding
+    targets: tuple[Target, ...] = ()
+    start: Start = "automatic"
+    requested_by: Principal | None = None
+
+
+class ScriptRejected(RemediationEvent):
+    """The validator refused a script; ``final`` when the generator has no attempt left."""
+
+    TYPE: ClassVar[str] = "script.rejected"
+
+    script: Script
+    report: Report
+    ruleset: Digest
+    final: bool
+
+
+class Confidence(Value):
+    """``total`` is 0 to 100; each part says how much of it it gave."""
+
+    total: float = Field(ge=0, le=100)
+    level: ConfidenceLevel
+    parts: dict[str, float]
+    caps: tuple[Line, ...] = Field(default=(), description="Why the level is lower than the total says")
+
+
+class RehearsalRequested(RemediationEvent):
+    TYPE: ClassVar[str] = "rehearsal.requested"
+
+    rehearsal_id: UUID
+    script: Script
+    verdict: Envelope
+    targets: tuple[Name, ...]
+
+
+class RehearsalCompleted(RemediationEvent):
+    TYPE: ClassVar[str] = "rehearsal.completed"
+
+    rehearsal_id: UUID
+    script_id: UUID
+    revision: int
+    outcome: Literal["passed", "failed", "already_remediated", "unavailable"]
+    diff: Text = ""
+    rights: tuple[Line, ...] = ()
+    missing: tuple[Line, ...] = ()
+    detail: Text = ""
+
+
+class ApprovalRequested(RemediationEvent):
+    """For supervisors, in the queue ``supervisors.approvals``. ``notify_only``: it runs by itself."""
+
+    TYPE: ClassVar[str] = "approval.requested"
+
+    approval_id: UUID
+    script: Script
+    report: Report
+    confidence: Confidence
+    approvers_required: int = Field(ge=0, le=10)
+    expires_at: datetime
+    reversibility: Reversibility
+    rights: tuple[Line, ...] = ()
+    rehearsal: RehearsalCompleted | None = None
+    notify_only: bool = False
+    awaiting_target: bool = False
+    finding: Finding
+    targets: tuple[Target, ...] = ()
+
+
+class ScriptApproved(RemediationEvent):
+    TYPE: ClassVar[str] = "script.approved"
+
+    script: Script
+    approval_id: UUID
+    verdict: Envelope
+    approval: Envelope
+    confidence: Confidence
+    reversibility: Reversibility
+    start: Start = "automatic"
+
+
+class ScriptDenied(RemediationEvent):
+    TYPE: ClassVar[str] = "script.denied"
+
+    script_id: UUID
+    revision: int
+    approval_id: UUID
+    outcome: Literal["denied", "expired"]
+    reason: Text = ""
+    principal: Principal | None = None
+
+
+class ExecutionStarted(RemediationEvent):
+    TYPE: ClassVar[str] = "execution.started"
+
+    execution_id: UUID
+    approval_id: UUID
+    script_id: UUID
+    revision: int
+    mode: Mode
+    targets: tuple[Name, ...]
+
+
+class Run(Value):
+    """What happened on one target. ``before`` and ``after`` are digests of what was to change, by path or object."""
+
+    target: Name
+    outcome: ExecutionOutcome
+    exit_code: int | None = None
+    snapshot: str | None = None
+    before: dict[str, str] = Field(default_factory=dict)
+    after: dict[str, str] = Field(default_factory=dict)
+    output_tail: ScriptText = ""
+    detail: Text = ""
+    isolation: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class ExecutionCompleted(RemediationEvent):
+    TYPE: ClassVar[str] = "execution.completed"
+
+    execution_id: UUID
+    approval_id: UUID
+    script_id: UUID
+    revision: int
+    mode: Mode
+    runner: str
+    outcome: ExecutionOutcome
+    runs: tuple[Run, ...]
+    reboot_required: bool = False
+    attestation: Envelope
+    template: TemplateRef | None = None
+
+
+class RollbackRequested(RemediationEvent):
+    TYPE: ClassVar[str] = "rollback.requested"
+
+    execution_id: UUID
+    reason: Text
+    principal: Principal
+    approval: Envelope
+    expected_state: dict[str, Any] = Field(default_factory=dict)
+
+
+class TargetRegistered(Event):
+    TYPE: ClassVar[str] = "target.registered"
+
+    target: Target
+    revision: int = Field(ge=1)
+
+
+class TargetUpdated(TargetRegistered):
+    TYPE: ClassVar[str] = "target.updated"
+
+
+class TargetRemoved(Event):
+    TYPE: ClassVar[str] = "target.removed"
+
+    target_id: Name
+    revision: int = Field(ge=1)

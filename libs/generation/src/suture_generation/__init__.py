@@ -1,0 +1,1 @@
+"""From a finding or a vulnerability to a script: analysis, templates, model providers."""

@@ -1,0 +1,1 @@
+"""RabbitMQ, the store and the services as processes of this machine."""

@@ -1,0 +1,1 @@
+"""Read a script and say what is wrong with it: text in, findings out."""

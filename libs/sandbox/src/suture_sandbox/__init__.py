@@ -1,0 +1,1 @@
+"""Run a script inside bounds and take it back: the protocol, bubblewrap, the runner."""

@@ -1,0 +1,1 @@
+"""Fixtures: broker, store and model server, as native processes or containers."""

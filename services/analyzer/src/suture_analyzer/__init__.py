@@ -1,0 +1,1 @@
+"""Finding in, analysis out."""

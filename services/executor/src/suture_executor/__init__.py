@@ -1,0 +1,1 @@
+"""Approval in, verified and signed execution out."""

@@ -1,0 +1,1 @@
+"""Analysis in, script out."""

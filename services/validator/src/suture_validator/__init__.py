@@ -1,0 +1,1 @@
+"""Script in, signed verdict out."""
