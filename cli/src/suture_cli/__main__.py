@@ -1,0 +1,3 @@
+from suture_cli.main import main
+
+main(prog_name="suture")
