@@ -50,15 +50,17 @@ class Message(Value):
 class Event(Message):
     """Something that happened; published to the exchange ``suture.events``."""
 
-    EXAMPLE: ClassVar[dict[str, Any]]
-
 
 class RemediationEvent(Event):
     """An event in the life of one remediation."""
 
     remediation_id: UUID
-    sequence: int = Field(ge=0, description="Counts this document's events; with its id and type it makes the event's id")
-    causation_id: Annotated[str, StringConstraints(max_length=200)] = Field(description="Id of the message that caused this one")
+    sequence: int = Field(
+        ge=0, description="Counts this document's events; with its id and type it makes the event's id"
+    )
+    causation_id: Annotated[str, StringConstraints(max_length=200)] = Field(
+        description="Id of the message that caused this one"
+    )
     causation_digest: Digest = Field(description="SHA-256 of that message's body bytes")
 
 
@@ -71,8 +73,6 @@ class Principal(Value):
 
 class Command(Message):
     """A request to the one service that owns what it changes; published to ``suture.commands``, answered."""
-
-    EXAMPLE: ClassVar[dict[str, Any]]
 
     command_id: Name = Field(description="Idempotency key: the same id gets the same answer and one effect")
     principal: Principal
@@ -89,7 +89,9 @@ class Problem(Value):
     detail: str = ""
     field: str | None = None
     remedy: str | None = None
-    state: dict[str, Any] | None = Field(default=None, description="The current state, where the caller's was stale")
+    state: dict[str, Any] | None = Field(
+        default=None, description="The current state, where the caller's was stale"
+    )
 
 
 class Reply(Value):

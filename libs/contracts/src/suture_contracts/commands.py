@@ -50,7 +50,9 @@ class UpdateTemplate(Command):
 
     template_id: Name
     changes: dict[str, Any]
-    revision: int | None = Field(default=None, description="The revision that the caller saw; another one is a conflict")
+    revision: int | None = Field(
+        default=None, description="The revision that the caller saw; another one is a conflict"
+    )
 
 
 class DeleteTemplate(Command):
@@ -88,7 +90,10 @@ class Decision(Command):
 
 
 class Approve(Decision):
-    """To the approver; supervisors only. Reply 200: ``{approval_id, state, approvals, approvers_required}``."""
+    """To the approver; supervisors only.
+
+    Reply 200: ``{approval_id, state, approvals, approvers_required}``.
+    """
 
     TYPE: ClassVar[str] = "approve"
 

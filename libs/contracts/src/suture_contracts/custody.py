@@ -27,7 +27,7 @@ class DsseSignature(Value):
 class Envelope(Value):
     """A DSSE envelope; ``payload`` is the base64 of an in-toto statement's bytes."""
 
-    payloadType: Literal["application/vnd.in-toto+json"] = "application/vnd.in-toto+json"  # noqa: N815
+    payloadType: Literal["application/vnd.in-toto+json"] = "application/vnd.in-toto+json"
     payload: str = Field(max_length=400_000)
     signatures: tuple[DsseSignature, ...] = Field(min_length=1, max_length=4)
 

@@ -52,7 +52,8 @@ class Finding(Value):
     confidence: Fraction = Field(description="The detector's own confidence")
     fingerprint: Digest = Field(description="Equal for findings that say the same of the same targets")
     facts: dict[str, Any] = Field(
-        default_factory=dict, description="Of a vulnerability: package, version, package_manager, patch_type, …"
+        default_factory=dict,
+        description="Of a vulnerability: package, version, package_manager, patch_type, …",
     )
 
 
@@ -92,10 +93,14 @@ class ScriptGenerated(RemediationEvent):
     origin: Origin
     template: TemplateRef | None = None
     template_proven: bool = True
-    reversibility: Reversibility = Field(description="What the template or the model claims; the validator judges")
+    reversibility: Reversibility = Field(
+        description="What the template or the model claims; the validator judges"
+    )
     complexity: Complexity = "low"
     model: ModelUse | None = None
-    confidence_parts: dict[str, Fraction] = Field(description="template_match, complexity, rca_confidence; each 0 to 1")
+    confidence_parts: dict[str, Fraction] = Field(
+        description="template_match, complexity, rca_confidence; each 0 to 1"
+    )
     finding: Finding
     targets: tuple[Target, ...] = ()
     repairs_left: int = Field(ge=0, le=20, description="Attempts that remain when this script is refused")
@@ -227,7 +232,10 @@ class ExecutionStarted(RemediationEvent):
 
 
 class Run(Value):
-    """What happened on one target. ``before`` and ``after`` are digests of what was to change, by path or object."""
+    """What happened on one target.
+
+    ``before`` and ``after`` are digests of what was to change, by path or object.
+    """
 
     target: Name
     outcome: ExecutionOutcome

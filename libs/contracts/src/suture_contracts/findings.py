@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -52,15 +52,6 @@ class RcaReceived(Event):
     """A root-cause finding, as a detector publishes it."""
 
     TYPE: ClassVar[str] = "rca.received"
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "anomaly_id": "anomaly-123",
-        "root_cause_category": "Configuration",
-        "root_cause_details": "Missing configuration file for database connection",
-        "confidence_score": "HIGH",
-        "suggested_actions": ["Create missing configuration file", "Verify database connection parameters"],
-        "severity": "high",
-        "affected_systems": ["orders-api"],
-    }
 
     anomaly_id: Name
     root_cause_category: Category
@@ -76,17 +67,6 @@ class VulnerabilityReported(Event):
     """A vulnerability of a package, as a scanner publishes it."""
 
     TYPE: ClassVar[str] = "vulnerability.reported"
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "vulnerability_id": "CVE-2022-0778",
-        "package": "openssl",
-        "installed_version": "1.1.1k-1+deb11u1",
-        "fixed_version": "1.1.1k-1+deb11u2",
-        "distribution": "debian",
-        "distribution_version": "11",
-        "severity": "high",
-        "description": "Infinite loop in BN_mod_sqrt() reachable when parsing certificates",
-        "affected_systems": ["web-01"],
-    }
 
     vulnerability_id: Name
     package: Line | None = None

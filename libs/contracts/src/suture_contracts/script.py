@@ -59,7 +59,9 @@ class ScriptDocument(BaseModel):
 
     def canonical(self) -> str:
         """The text whose digest everyone signs: JSON, keys sorted, no white space."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(
+            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
 
 
 class Script(Value):

@@ -11,11 +11,12 @@ from suture_contracts.script import Limits
 
 
 class Template(Value):
-    """One immutable revision. ``body``, ``rollback``, ``verify`` and each of ``writes`` and ``egress`` are Jinja2.
+    """One immutable revision.
 
-    ``parameters`` is a JSON Schema; a property's ``x-fact`` names the target's fact that fills it,
-    ``x-finding`` the field of the finding that does. ``proven`` is false for a revision that was added or edited
-    and whose test or supervised run has not passed yet.
+    ``body``, ``rollback``, ``verify`` and each of ``writes`` and ``egress`` are Jinja2. ``parameters`` is a
+    JSON Schema; a property's ``x-fact`` names the target's fact that fills it, ``x-finding`` the field of the
+    finding that does. ``proven`` is false for a revision that was added or edited, and whose test or
+    supervised run has not passed yet.
     """
 
     id: Name

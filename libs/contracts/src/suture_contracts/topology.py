@@ -106,7 +106,13 @@ OWNERS: dict[str, str] = {
 """Which service owns a command."""
 
 CONSUMED: dict[str, tuple[str, ...]] = {
-    "analyzer": ("rca.received", "vulnerability.reported", "target.registered", "target.updated", "target.removed"),
+    "analyzer": (
+        "rca.received",
+        "vulnerability.reported",
+        "target.registered",
+        "target.updated",
+        "target.removed",
+    ),
     "generator": ("rca.analyzed", "script.rejected", "execution.completed"),
     "validator": ("script.generated",),
     "approver": (
@@ -149,7 +155,12 @@ def work_queue(service: str, message_type: str) -> str:
 
 def exchanges() -> tuple[Exchange, ...]:
     delays = tuple(Exchange(delay_exchange(seconds)) for seconds in DELAYS_SECONDS)
-    return (Exchange(EVENTS_EXCHANGE), Exchange(COMMANDS_EXCHANGE), Exchange(DEAD_EXCHANGE, "fanout"), *delays)
+    return (
+        Exchange(EVENTS_EXCHANGE),
+        Exchange(COMMANDS_EXCHANGE),
+        Exchange(DEAD_EXCHANGE, "fanout"),
+        *delays,
+    )
 
 
 def work_queues(service: str) -> tuple[Queue, ...]:
@@ -169,8 +180,13 @@ def other_queues() -> tuple[Queue, ...]:
         Queue(
             delay_exchange(seconds),
             ((delay_exchange(seconds), "#"),),
-            {"x-queue-type": "quorum", "x-message-ttl": seconds * 1000, "x-dead-letter-exchange": "",
-             "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"},
+            {
+                "x-queue-type": "quorum",
+                "x-message-ttl": seconds * 1000,
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            },
         )
         for seconds in DELAYS_SECONDS
     )
