@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="suture-cli", prog_name="suture")
 def main() -> None:
     """Suture closes incidents: it writes the fix, proves it, runs it, and takes it back when it failed."""

@@ -1,1 +1,1 @@
-"""RabbitMQ, the store and the services as processes of this machine."""
+"""RabbitMQ, the embedded store and the services as child processes of this one, on loopback alone."""
