@@ -8,10 +8,8 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from urllib.parse import quote
 
-import httpx
-
+from suture_local.management import Management
 from suture_local.ports import LOOPBACK, free_ports
 from suture_local.processes import ChildProcess, StartError, inherited_environment
 
@@ -39,10 +37,7 @@ class Broker:
 
     @property
     def url(self) -> str:
-        return self.url_of("/")
-
-    def url_of(self, vhost: str) -> str:
-        return f"amqp://{_USER}:{self._password}@{LOOPBACK}:{self.port}/{quote(vhost, safe='')}"
+        return f"amqp://{_USER}:{self._password}@{LOOPBACK}:{self.port}/%2F"
 
     @property
     def management_url(self) -> str:
@@ -97,24 +92,9 @@ class Broker:
         self._server.start()
         await self._server.wait_until(self._listening, within)
 
-    async def create_vhost(self, name: str) -> str:
-        """Adds a virtual host and returns its AMQP address."""
-        async with self._management() as client:
-            path = f"/api/vhosts/{quote(name, safe='')}"
-            (await client.put(path)).raise_for_status()
-            grant = {"configure": ".*", "write": ".*", "read": ".*"}
-            permissions = f"/api/permissions/{quote(name, safe='')}/{_USER}"
-            (await client.put(permissions, json=grant)).raise_for_status()
-        return self.url_of(name)
-
-    async def delete_vhost(self, name: str) -> None:
-        async with self._management() as client:
-            await client.delete(f"/api/vhosts/{quote(name, safe='')}")
-
-    def _management(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url=self.management_url, auth=(_USER, self._password), timeout=30, trust_env=False
-        )
+    @property
+    def management(self) -> Management:
+        return Management(self.management_url, self.url)
 
     def _prepare(self) -> None:
         self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -156,12 +136,7 @@ class Broker:
     async def _listening(self) -> bool:
         if not await _accepts(self.management_port):
             return False
-        try:
-            async with self._management() as client:
-                answer = await client.get(f"/api/health/checks/port-listener/{self.port}")
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == 200
+        return await self.management.listens(self.port)
 
     def _write_configuration(self) -> None:
         lines = (
