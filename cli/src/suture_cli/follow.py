@@ -1,0 +1,82 @@
+"""Following one remediation through its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from suture_cli.client import Client
+from suture_cli.failures import WAITING, interrupted_quietly
+from suture_cli.states import FOR_SOMEONE, exit_code, is_end
+from suture_cli.terminal import STYLES, clock, part, plain
+
+
+def follow(
+    client: Client,
+    remediation_id: str,
+    *,
+    seconds: float | None,
+    quiet: bool = False,
+    stop_for_someone: bool = True,
+    ends: Callable[[str], bool] = is_end,
+    each: Callable[[Mapping[str, Any]], None] | None = None,
+) -> tuple[dict[str, Any], int]:
+    """Prints each state as it comes, until an end, until someone must act, or until ``seconds`` are over.
+
+    Returns the remediation as it was last seen and the exit code for its state. ``each`` gets every new state
+    entry instead of its being printed.
+    """
+    shown = 0
+    document: dict[str, Any] = {"remediation_id": remediation_id, "state": "received", "states": []}
+    with interrupted_quietly():
+        for document in client.changes(remediation_id, seconds):
+            states = document.get("states") or []
+            for entry in states[shown:]:
+                if each is not None:
+                    each(entry)
+                elif not quiet:
+                    print_state(entry)
+            shown = len(states)
+            state = str(document.get("state"))
+            if ends(state):
+                _explain(document, quiet)
+                return document, exit_code(state)
+            if stop_for_someone and state in FOR_SOMEONE:
+                _explain(document, quiet)
+                return document, WAITING
+    if not quiet:
+        click.echo(f"still {plain(document.get('state'))}; 'suture watch {remediation_id}' goes on", err=True)
+    return document, WAITING
+
+
+def print_state(entry: Mapping[str, Any], *, prefix: str = "") -> None:
+    state = plain(entry.get("state"))
+    click.echo(f"{clock(entry.get('at'))}  {prefix}{click.style(state, fg=STYLES.get(state))}")
+
+
+def reasons(document: Mapping[str, Any]) -> list[str]:
+    """Why the remediation is where it is, a line each; empty where all is well."""
+    lines = [str(document["reason"])] if document.get("reason") else []
+    if document.get("state") in ("rejected", "refused"):
+        lines += [_finding_line(finding) for finding in part(document, "report", "findings") or ()][:5]
+    for run in document.get("runs") or ():
+        if run.get("outcome") not in ("succeeded", "already_remediated") and run.get("detail"):
+            lines.append(f"{run.get('target')}: {run['detail']}")
+    return lines
+
+
+def _finding_line(finding: Mapping[str, Any]) -> str:
+    where = f"{finding.get('part', 'body')} {finding.get('line')}:{finding.get('column')}"
+    return f"{where} {finding.get('rule_id')}: {finding.get('message')}"
+
+
+def _explain(document: Mapping[str, Any], quiet: bool) -> None:
+    if quiet:
+        return
+    for line in reasons(document):
+        click.echo(f"          {plain(line)}")
+    hint = FOR_SOMEONE.get(str(document.get("state")))
+    if hint:
+        click.echo(hint.format(id=document.get("remediation_id")), err=True)

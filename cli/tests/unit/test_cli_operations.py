@@ -1,0 +1,72 @@
+"""targets, stop and resume: what an operator does beside the remediations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+Suture = Callable[..., Result]
+TARGET = {
+    "id": "orders-api",
+    "kind": "local",
+    "reach": {"root": "/srv/orders"},
+    "facts": {"config_path": "/a/b"},
+}
+
+
+def test_targets_add_registers_one_or_a_list(running: Any, suture: Suture, workdir: Path) -> None:
+    running.on("POST", "/api/targets", (201, {"target": TARGET, "revision": 1}))
+    (workdir / "one.json").write_text(json.dumps(TARGET))
+    (workdir / "two.json").write_text(json.dumps([TARGET, {**TARGET, "id": "billing"}]))
+    assert "orders-api registered" in suture("targets", "add", "one.json").stdout
+    assert "billing registered" in suture("targets", "add", "two.json").stdout
+    assert [body["id"] for body in running.bodies("POST")] == ["orders-api", "orders-api", "billing"]
+    assert running.requests[0][3]["Authorization"] == "Bearer key-of-operator"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ({**TARGET, "kind": "planet"}, "kind"),
+        ({**TARGET, "id": "a b"}, "id"),
+        ({"kind": "local"}, "id"),
+        ([TARGET, {**TARGET, "facts": []}], "[1].facts"),
+        ([TARGET, 7], "[1]"),
+        ([], "empty"),
+    ],
+)
+def test_targets_add_names_what_is_wrong_and_sends_nothing(
+    running: Any, suture: Suture, workdir: Path, content: Any, word: str
+) -> None:
+    (workdir / "bad.json").write_text(json.dumps(content))
+    result = suture("targets", "add", "bad.json")
+    assert (result.exit_code, word in result.stderr) == (2, True)
+    assert running.requests == []
+
+
+def test_targets_list_and_remove(running: Any, suture: Suture) -> None:
+    running.on(
+        "GET", "/api/targets", (200, {"targets": [{"target": {**TARGET, "owner": "me"}, "revision": 4}]})
+    )
+    running.on("DELETE", "/api/targets/orders-api", (200, {"id": "orders-api"}))
+    assert "orders-api" in suture("targets", "list").stdout
+    assert suture("targets", "remove", "orders-api").exit_code == 0
+    assert suture("targets", "remove", "../remediations").exit_code == 2
+
+
+def test_stop_and_resume_name_what_they_stop(running: Any, suture: Suture) -> None:
+    running.on("POST", "/api/stop", (200, {"stop": {}}))
+    running.on("POST", "/api/resume", (200, {"stop": {}}))
+    assert "everything stopped (pause)" in suture("stop", "--reason", "storm").stdout
+    assert "orders-api stopped (abort)" in suture("stop", "--target", "orders-api", "--abort").stdout
+    assert "everything resumed" in suture("resume").stdout
+    assert running.bodies("POST") == [
+        {"mode": "pause", "reason": "storm"},
+        {"target_id": "orders-api", "mode": "abort"},
+        {},
+    ]
