@@ -24,6 +24,8 @@ COMMANDS = {
     "validate": "suture_cli.validate:validate",
     "targets": "suture_cli.targets:targets",
     "dead-letters": "suture_cli.dead_letters:dead_letters",
+    "stop": "suture_cli.stop:stop",
+    "resume": "suture_cli.stop:resume",
 }
 """Each command's name, and the module and attribute where its click command is."""
 
