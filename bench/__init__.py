@@ -1,0 +1,1 @@
+"""Measurements beside Celery, on the same broker, in the same run."""
