@@ -1,0 +1,215 @@
+"""A finding understood: what it is about, which template fits it, how hard the change is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from suture_contracts.base import Complexity, ScriptType
+from suture_contracts.events import Finding
+from suture_contracts.findings import RcaReceived, VulnerabilityReported
+from suture_contracts.ids import sha256
+from suture_contracts.target import Target
+from suture_contracts.template import Template
+
+from suture_generation.errors import GenerationError
+from suture_generation.parameters import resolve_parameters
+from suture_generation.render import TemplateCache
+from suture_generation.schema import validate_parameters
+from suture_generation.vulnerabilities import PatchType, VulnerabilityAnalysis, analyze_vulnerability
+
+VULNERABILITY_CATEGORY = "Vulnerability"
+_DETECTED_BY_SCANNER = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """How findings of a category are usually met, where no template says it better."""
+
+    summary: str
+    script_type: ScriptType
+    complexity: Complexity
+
+
+APPROACHES = {
+    "Configuration": Approach("put the configuration right", "bash", "low"),
+    "ResourceExhaustion": Approach("free the resource or raise its limit", "bash", "medium"),
+    "ServiceFailure": Approach("bring the service back", "bash", "medium"),
+    "Network": Approach("restore reachability", "bash", "high"),
+    "Kubernetes": Approach("correct the object in the cluster", "kubernetes", "medium"),
+    "Database": Approach("correct the schema, the data or a setting", "sql", "high"),
+    "Security": Approach("close the exposure", "bash", "medium"),
+    "ScheduledJob": Approach("correct the job's schedule or script", "bash", "medium"),
+    "Logging": Approach("restore or bound the logs", "bash", "low"),
+    "Vulnerability": Approach("install the fixed version or close the way in", "bash", "medium"),
+    "Application": Approach("change what the application runs with", "bash", "high"),
+    "Other": Approach("write a fix for this one case", "bash", "high"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What became of a finding; without ``actionable``, ``reason`` says why nothing is to be done."""
+
+    actionable: bool
+    reason: str
+    finding: Finding
+    script_type: ScriptType
+    complexity: Complexity
+    template: Template | None
+    predefined: Template | None
+
+
+class Templates:
+    """The current revision of every template, ready to be chosen from."""
+
+    def __init__(self, templates: Iterable[Template], cache: TemplateCache | None = None) -> None:
+        self._cache = cache or TemplateCache()
+        self._by_category: dict[str, list[tuple[Template, re.Pattern[str] | None]]] = {}
+        for template in sorted(templates, key=lambda template: template.id):
+            pattern = _pattern_of(template.keywords)
+            for category in template.categories:
+                self._by_category.setdefault(category, []).append((template, pattern))
+
+    def choose(self, finding: Finding, targets: Sequence[Target]) -> Template | None:
+        """The template whose keywords the finding names; one that can be filled before one that cannot."""
+        text = " ".join(
+            (finding.details, *finding.suggested_actions, str(finding.facts.get("patch_type", "")))
+        )
+        best: tuple[tuple[bool, int, int], Template] | None = None
+        for template, pattern in self._by_category.get(finding.category, ()):
+            hits = len({hit.casefold() for hit in pattern.findall(text)}) if pattern else 0
+            if not hits or not _suits(template, targets):
+                continue
+            fills, required = self._fills(template, finding, targets)
+            rank = (fills, hits, required)
+            if best is None or rank > best[0]:
+                best = (rank, template)
+        return best[1] if best else None
+
+    def predefined_for(self, finding: Finding, targets: Sequence[Target]) -> Template | None:
+        """The category's predefined action, if it can be rendered for these targets."""
+        for template, _ in self._by_category.get(finding.category, ()):
+            if finding.category in template.predefined_for and _suits(template, targets):
+                fills, _ = self._fills(template, finding, targets)
+                if fills:
+                    return template
+        return None
+
+    def _fills(self, template: Template, finding: Finding, targets: Sequence[Target]) -> tuple[bool, int]:
+        try:
+            known = resolve_parameters(template, finding, targets)
+            validate_parameters(self._cache.compiled(template).parameters, known)
+        except GenerationError:
+            return False, 0
+        return True, len(known)
+
+
+def analyze_rca(rca: RcaReceived, targets: Sequence[Target], templates: Templates) -> Analysis:
+    """Judges a root-cause finding for the targets that it resolved to."""
+    finding = Finding(
+        kind="rca",
+        reference=rca.anomaly_id,
+        category=rca.root_cause_category,
+        details=rca.root_cause_details,
+        suggested_actions=rca.suggested_actions,
+        affected_systems=rca.affected_systems,
+        severity=rca.severity,
+        confidence=rca.confidence_score,
+        fingerprint=_fingerprint(
+            rca.root_cause_category, rca.root_cause_details, rca.affected_systems, targets
+        ),
+    )
+    return _judge(finding, targets, templates)
+
+
+def analyze_report(
+    vulnerability: VulnerabilityReported, targets: Sequence[Target], templates: Templates
+) -> Analysis:
+    """Judges a vulnerability; the target's facts say what the report leaves out."""
+    judged = analyze_vulnerability(vulnerability, targets[0].facts if targets else None)
+    said = "|".join(
+        str(part) for part in (vulnerability.package, vulnerability.fixed_version, vulnerability.kind)
+    )
+    finding = Finding(
+        kind="vulnerability",
+        reference=vulnerability.vulnerability_id,
+        category=VULNERABILITY_CATEGORY,
+        details=vulnerability.description or judged.reason,
+        affected_systems=vulnerability.affected_systems,
+        severity=vulnerability.severity,
+        confidence=min(_DETECTED_BY_SCANNER, judged.confidence),
+        fingerprint=_fingerprint(
+            vulnerability.vulnerability_id if vulnerability.package is None else VULNERABILITY_CATEGORY,
+            said,
+            vulnerability.affected_systems,
+            targets,
+        ),
+        facts=judged.facts(vulnerability),
+    )
+    if reason := _nothing_to_patch(vulnerability, judged):
+        return _no_action(finding, reason)
+    return _judge(finding, targets, templates)
+
+
+def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) -> Analysis:
+    if finding.severity == "info":
+        return _no_action(finding, "the finding is informational: there is nothing to remedy")
+    approach = APPROACHES.get(finding.category, APPROACHES["Other"])
+    template = templates.choose(finding, targets)
+    predefined = templates.predefined_for(finding, targets)
+    same = template is not None and predefined is not None and predefined.id == template.id
+    return Analysis(
+        actionable=True,
+        reason=template.title if template else approach.summary,
+        finding=finding,
+        script_type=template.script_type if template else _script_type(approach, targets),
+        complexity=template.complexity if template else approach.complexity,
+        template=template,
+        predefined=None if same else predefined,
+    )
+
+
+def _no_action(finding: Finding, reason: str) -> Analysis:
+    return Analysis(False, reason, finding, "bash", "low", None, None)
+
+
+def _nothing_to_patch(vulnerability: VulnerabilityReported, judged: VulnerabilityAnalysis) -> str | None:
+    if judged.patch_type is PatchType.WORKAROUND and vulnerability.package is None:
+        return (
+            "the vulnerability names neither a package nor a setting: there is nothing that could be changed"
+        )
+    return None
+
+
+def _script_type(approach: Approach, targets: Sequence[Target]) -> ScriptType:
+    """The approach's own type where every target takes it, else the first that all of them take."""
+    if all(approach.script_type in target.allowed_types for target in targets):
+        return approach.script_type
+    shared = set.intersection(*(set(target.allowed_types) for target in targets))
+    return min(shared, default="bash")
+
+
+def _suits(template: Template, targets: Sequence[Target]) -> bool:
+    return all(
+        target.kind in template.target_kinds and template.script_type in target.allowed_types
+        for target in targets
+    )
+
+
+def _pattern_of(keywords: Sequence[str]) -> re.Pattern[str] | None:
+    if not keywords:
+        return None
+    # Longest first, so that "missing configuration file" counts once; white space in a text is free.
+    words = sorted(keywords, key=len, reverse=True)
+    alternatives = "|".join(r"\s+".join(re.escape(part) for part in word.split()) for word in words)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def _fingerprint(category: str, text: str, systems: Sequence[str], targets: Sequence[Target]) -> str:
+    """Equal for findings that say the same of the same systems: case, spacing and numbers of hours aside."""
+    said = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.,]+Z?|\s+", " ", text.casefold()).strip()
+    of = sorted({target.id for target in targets} or set(systems))
+    return sha256(json.dumps([category, said, of]).encode())

@@ -1,0 +1,139 @@
+"""Parameters of a template: a JSON Schema, kept to keywords that cannot reach out or run away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from re import _constants, _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from suture_contracts.template import Template
+
+from suture_generation.errors import ParametersInvalid, TemplateInvalid
+
+MAX_PARAMETER_CHARACTERS = 20_000
+MAX_PARAMETERS_CHARACTERS = 100_000
+_KEYWORDS = frozenset(
+    "type properties required additionalProperties items enum const pattern minLength maxLength minimum maximum "
+    "minItems maxItems uniqueItems title description default examples x-fact x-finding".split()
+)
+_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+
+
+def compile_schema(template: Template) -> Draft202012Validator:
+    """The validator of a template's parameters; raises ``TemplateInvalid`` with the place in the schema."""
+    schema = template.parameters or {"type": "object", "properties": {}}
+    _check_keywords(schema, "parameters")
+    if schema.get("type", "object") != "object" or schema.get("additionalProperties", False) is not False:
+        raise TemplateInvalid(
+            "parameters are not a closed object",
+            field="parameters",
+            remedy="give type: object and additionalProperties: false",
+        )
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        field = ".".join(str(part) for part in ("parameters", *error.absolute_path))
+        raise TemplateInvalid(error.message[:300], field=field, remedy="write JSON Schema 2020-12") from error
+    return Draft202012Validator({**schema, "type": "object", "additionalProperties": False})
+
+
+def validate_parameters(validator: Draft202012Validator, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with their defaults; raises ``ParametersInvalid`` naming the first parameter at fault."""
+    properties: dict[str, Any] = validator.schema.get("properties", {})
+    unknown = sorted(set(values) - set(properties))
+    if unknown:
+        known = ", ".join(sorted(properties)) or "none"
+        raise ParametersInvalid(
+            "is not a parameter of the template", field=unknown[0][:100], remedy=f"its parameters: {known}"
+        )
+    _check_sizes(values)
+    full = {name: part["default"] for name, part in properties.items() if "default" in part} | dict(values)
+    error: ValidationError | None = next(iter(validator.iter_errors(full)), None)
+    if error is not None:
+        raise _named(error, properties)
+    return full
+
+
+def _named(error: ValidationError, properties: Mapping[str, Any]) -> ParametersInvalid:
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        sources = ", ".join(f"{name} ({_source(properties.get(name, {}))})" for name in missing)
+        return ParametersInvalid("is not known", field=missing[0], remedy=f"give {sources}")
+    name = str(error.absolute_path[0]) if error.absolute_path else "parameters"
+    rule = f"{error.validator}: {error.validator_value!r}"[:200]
+    source = _source(properties.get(name, {}))
+    return ParametersInvalid(f"breaks {rule}", field=name, remedy=f"correct {source}")
+
+
+def _source(part: Mapping[str, Any]) -> str:
+    if "x-fact" in part:
+        names = part["x-fact"] if isinstance(part["x-fact"], list) else [part["x-fact"]]
+        return "the target's fact " + " or ".join(str(name) for name in names)
+    if "x-finding" in part:
+        return f"the finding's {part['x-finding']}"
+    return "the parameter"
+
+
+def _check_sizes(values: Mapping[str, Any]) -> None:
+    total = 0
+    for name, value in values.items():
+        size = len(value) if isinstance(value, str) else len(repr(value))
+        total += size
+        if size > MAX_PARAMETER_CHARACTERS or total > MAX_PARAMETERS_CHARACTERS:
+            raise ParametersInvalid(
+                f"is {size:,} characters long",
+                field=name,
+                remedy=f"keep it under {MAX_PARAMETER_CHARACTERS:,}",
+            )
+
+
+def _check_keywords(schema: Any, place: str) -> None:
+    """Refuses references (they are fetched) and patterns that take exponential time."""
+    if not isinstance(schema, dict):
+        raise TemplateInvalid("is not an object", field=place, remedy="write JSON Schema")
+    for keyword, value in schema.items():
+        if keyword not in _KEYWORDS:
+            raise TemplateInvalid(
+                f"the keyword {str(keyword)[:50]!r} is not allowed",
+                field=place,
+                remedy=f"use {', '.join(sorted(_KEYWORDS))}",
+            )
+        if keyword == "pattern":
+            _check_pattern(value, place)
+        if keyword == "properties":
+            for name, part in (value if isinstance(value, dict) else {}).items():
+                _check_keywords(part, f"{place}.{name}")
+        if keyword == "items":
+            _check_keywords(value, f"{place}.items")
+
+
+def _check_pattern(pattern: Any, place: str) -> None:
+    try:
+        if not isinstance(pattern, str) or len(pattern) > 500:
+            raise re.error("is not a text of at most 500 characters")
+        parsed = _parser.parse(pattern)
+    except re.error as error:
+        raise TemplateInvalid(
+            f"pattern: {error}", field=place, remedy="write a regular expression"
+        ) from error
+    if _nests_repeats(parsed, inside=False):
+        raise TemplateInvalid(
+            "pattern repeats a repetition, which can take for ever",
+            field=place,
+            remedy="repeat a plain class",
+        )
+
+
+def _nests_repeats(parsed: Any, *, inside: bool) -> bool:
+    for operation, argument in parsed:
+        repeats = operation in _REPEATS and argument[1] > 20
+        if repeats and inside:
+            return True
+        for part in argument if isinstance(argument, (tuple, list)) else (argument,):
+            for inner in part if isinstance(part, list) else (part,):
+                if isinstance(inner, _parser.SubPattern) and _nests_repeats(inner, inside=inside or repeats):
+                    return True
+    return False
