@@ -1,0 +1,72 @@
+"""Who may send what: events from their one publisher, commands from the gateway or the principal that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from suture_contracts.base import Command
+from suture_contracts.topology import PUBLISHERS
+
+from suture_chassis.custody import Identity, TrustStore, verify_message
+from suture_chassis.errors import PermanentError
+from suture_chassis.outbox import SIGNATURE_HEADER
+
+_REMEDY = "only Suture's services publish this; send findings or commands"
+
+
+class Forged(PermanentError):
+    """The message is unsigned, wrongly signed, or signed by somebody who may not send it."""
+
+    def __init__(self, reason: str, *, field: str = SIGNATURE_HEADER, remedy: str | None = None) -> None:
+        super().__init__(reason, field=field, remedy=remedy or _REMEDY, status=403)
+
+
+class Authority:
+    """Checks senders against the trust store."""
+
+    def __init__(self, trust: TrustStore) -> None:
+        self._trust = trust
+
+    def of_event(self, message_type: str, headers: Mapping[str, Any], body: bytes) -> str | None:
+        """The publisher's name; ``None`` for a finding, which needs no signature.
+
+        Raises ``Forged``, or ``UnknownKey`` where the key may still arrive.
+        """
+        publisher = PUBLISHERS.get(message_type)
+        if publisher is None:
+            return None
+        identity = self._verified(message_type, headers, body)
+        if identity.kind != "service" or identity.name != publisher:
+            raise Forged(f"{message_type} is published by {publisher}, not by {identity.name}")
+        return identity.name
+
+    def of_command(self, command: Command, headers: Mapping[str, Any], body: bytes) -> str:
+        """The signer's name: the gateway's, or the principal's own. Raises ``Forged`` or ``UnknownKey``."""
+        identity = self._verified(command.TYPE, headers, body)
+        principal = command.principal
+        if identity.kind == "service":
+            if identity.name != "gateway":
+                raise Forged(f"{identity.name} may not send commands for others")
+        elif (identity.name, identity.role) != (principal.id, principal.role):
+            raise Forged(
+                f"the key is that of {identity.name} ({identity.role}), not of {principal.id} ({principal.role})",
+                field="principal",
+                remedy="name yourself, with the role that your key is registered for",
+            )
+        return identity.name
+
+    def of_reply(self, owner: str, reply_type: str, headers: Mapping[str, Any], body: bytes) -> None:
+        """Raises ``Forged`` unless the command's owner signed the reply."""
+        identity = self._verified(reply_type, headers, body)
+        if identity.kind != "service" or identity.name != owner:
+            raise Forged(f"the reply is {identity.name}'s, not {owner}'s")
+
+    def _verified(self, message_type: str, headers: Mapping[str, Any], body: bytes) -> Identity:
+        header = headers.get(SIGNATURE_HEADER)
+        if header is None:
+            raise Forged(f"{message_type} is not signed")
+        try:
+            return verify_message(self._trust, header, message_type, body)
+        except PermanentError as error:
+            raise Forged(error.reason, field=error.field or SIGNATURE_HEADER, remedy=error.remedy) from error

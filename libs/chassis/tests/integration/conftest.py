@@ -1,0 +1,67 @@
+"""A small service that stands for all: it turns a finding into an analysis, in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from suture_chassis.app import Service
+from suture_chassis.messages import Received
+from suture_chassis.settings import ChassisSettings
+from suture_contracts import ids
+from suture_contracts.events import Finding, RcaAnalyzed
+from suture_contracts.findings import RcaReceived
+from suture_testkit.identities import Identities
+
+
+def analysis(received: Received[RcaReceived], sequence: int = 0) -> RcaAnalyzed:
+    remediation = ids.remediation_id(received.source, received.id)
+    finding = Finding(
+        kind="rca",
+        reference=received.message.anomaly_id,
+        category="Configuration",
+        details=received.message.root_cause_details,
+        severity="high",
+        confidence=0.5,
+        fingerprint=ids.sha256(b"x"),
+    )
+    return RcaAnalyzed(
+        remediation_id=remediation,
+        sequence=sequence,
+        outcome="analyzed",
+        finding=finding,
+        **received.caused(),
+    )
+
+
+class Analyzer:
+    """Writes one document a finding."""
+
+    def __init__(self, settings: ChassisSettings) -> None:
+        self.service = Service("analyzer", settings)
+        self.analyses = self.service.store.documents("analyses")
+        self.handled: list[Received[RcaReceived]] = []
+        self.service.on(RcaReceived, self.on_rca_received)
+
+    async def on_rca_received(self, received: Received[RcaReceived]) -> None:
+        self.handled.append(received)
+        event = analysis(received)
+        document = {"_id": str(event.remediation_id), "state": "analyzed", "revision": 1}
+        await self.analyses.insert(document, events=[event], cause=received)
+
+
+@pytest.fixture
+def settings_for(trust: Identities) -> Callable[..., ChassisSettings]:
+    """Settings of a service on this test's broker and store."""
+
+    def make(service: str, **changes: Any) -> ChassisSettings:
+        return ChassisSettings(**{**trust.settings_for(service), "log_level": "error", **changes})
+
+    return make
+
+
+@pytest.fixture
+def analyzer(settings_for: Callable[..., ChassisSettings]) -> Analyzer:
+    """Built, not started."""
+    return Analyzer(settings_for("analyzer"))
