@@ -1,0 +1,3 @@
+from suture_approver.main import main
+
+main()

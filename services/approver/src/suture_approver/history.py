@@ -1,0 +1,109 @@
+"""What became of earlier runs, per target and per template, and which targets are gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from pymongo import DESCENDING
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+from suture_chassis.errors import TemporaryError
+
+FRESH_SECONDS = 5.0
+"""How long a reading is used again. This process' own writes are seen at once; another replica's by then."""
+_MAX_CACHED = 5_000
+_MAX_FAILURES = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+V = TypeVar("V")
+Collection = AsyncCollection[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHistory:
+    """Which of the latest runs on a target succeeded, when runs failed lately, whether it was removed."""
+
+    succeeded: tuple[bool, ...] = ()
+    failures: tuple[datetime, ...] = ()
+    removed: bool = False
+
+
+class History:
+    """Bounded reads with a short memory, since every script asks for them."""
+
+    def __init__(
+        self, approvals: Collection, targets: Collection, *, runs: int, failures_for: timedelta
+    ) -> None:
+        self._approvals = approvals
+        self._targets = targets
+        self._runs = runs
+        self._failures_for = failures_for
+        self._cache: dict[tuple[str, str], tuple[float, Any]] = {}
+
+    async def prepare(self) -> None:
+        """The indexes that the reads below need."""
+        for keys in (
+            [("execution.on", 1), ("execution.at", -1)],
+            [("execution.failed", 1), ("execution.at", -1)],
+            [("template", 1), ("execution.at", -1)],
+            [("approval_id", 1)],
+            [("execution_id", 1)],
+            [("due", 1)],
+        ):
+            await self._approvals.create_index(keys)
+
+    async def of_target(self, target: str) -> TargetHistory:
+        return await self._cached("target", target, self._read_target)
+
+    async def of_template(self, template: str) -> tuple[bool, ...]:
+        return await self._cached("template", template, self._read_template)
+
+    def forget(self, targets: Sequence[str]) -> None:
+        """Read these targets anew: something about them changed."""
+        for target in targets:
+            self._cache.pop(("target", target), None)
+
+    async def _cached(self, kind: str, name: str, read: Callable[[str], Awaitable[V]]) -> V:
+        now = time.monotonic()
+        known = self._cache.get((kind, name))
+        if known is not None and known[0] > now:
+            return cast(V, known[1])
+        try:
+            value = await read(name)
+        except PyMongoError as error:
+            raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[kind, name] = (now + FRESH_SECONDS, value)
+        return value
+
+    async def _read_target(self, target: str) -> TargetHistory:
+        latest = await self._latest({"execution.on": target})
+        failed = self._approvals.find(
+            {
+                "execution.failed": target,
+                "execution.mode": "apply",
+                "execution.at": {"$gt": datetime.now(UTC) - self._failures_for},
+            },
+            {"execution.at": 1},
+        )
+        failures = await failed.sort("execution.at", DESCENDING).limit(_MAX_FAILURES).to_list()
+        known = await self._targets.find_one({"_id": target}, {"state": 1})
+        return TargetHistory(
+            tuple(target not in run["failed"] for run in latest),
+            tuple(document["execution"]["at"] for document in failures),
+            known is not None and known["state"] == "removed",
+        )
+
+    async def _read_template(self, template: str) -> tuple[bool, ...]:
+        latest = await self._latest({"template": template, "execution.at": {"$gt": _EPOCH}})
+        return tuple(not run["failed"] for run in latest if run["on"])
+
+    async def _latest(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self._approvals.find(query, {"execution.on": 1, "execution.failed": 1})
+        documents = await found.sort("execution.at", DESCENDING).limit(self._runs).to_list()
+        return [document["execution"] for document in documents]

@@ -1,0 +1,92 @@
+"""Composition root of the approver."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from pydantic import Field
+from suture_chassis.app import Service
+from suture_chassis.errors import TemporaryError
+from suture_chassis.settings import ChassisSettings
+from suture_contracts.base import Role
+from suture_contracts.commands import Approve, Deny, RequestRollback
+from suture_contracts.events import (
+    ExecutionCompleted,
+    RehearsalCompleted,
+    ScriptValidated,
+    TargetRegistered,
+    TargetRemoved,
+    TargetUpdated,
+)
+
+from suture_approver.decisions import Decisions
+from suture_approver.handlers import Handlers
+from suture_approver.history import History
+from suture_approver.outcomes import Outcomes
+from suture_approver.policy import PolicyError, load_policy
+from suture_approver.rollback import Rollbacks
+from suture_approver.service import Approver
+from suture_approver.waiting import Waiting
+
+_DECIDE: set[Role] = {"supervisor", "admin"}
+_TAKE_BACK: set[Role] = {"supervisor", "operator", "admin"}
+
+
+class Settings(ChassisSettings):
+    approver_policy_file: Path | None = None
+    approver_timer_seconds: float = Field(
+        default=1.0, gt=0, le=60, description="How often waits are looked at"
+    )
+
+
+def build(settings: Settings) -> Service:
+    """The service, wired, not started. Raises ``PolicyError`` on an unusable policy."""
+    policy = load_policy(settings.approver_policy_file)
+    service = Service("approver", settings)
+    approvals, targets = service.store.documents("approvals"), service.store.documents("approver_targets")
+    collection = service.store.collection("approvals")
+    history = History(
+        collection,
+        service.store.collection("approver_targets"),
+        runs=policy.track_record.runs,
+        failures_for=policy.breaker.window + policy.breaker.block,
+    )
+    approver = Approver(approvals, collection, history, service.signer, service.trust, policy)
+    waiting = Waiting(approver)
+    outcomes = Outcomes(approvals, targets, history)
+    handlers = Handlers(approver, waiting, Decisions(approver), Rollbacks(approver), outcomes)
+    _subscribe(service, handlers)
+    service.on_start(history.prepare)
+
+    async def watch_the_clock() -> None:
+        while True:
+            try:
+                await waiting.pass_due()
+            except TemporaryError as error:
+                service.log.warning("waits not looked at", reason=error.reason)
+            await asyncio.sleep(settings.approver_timer_seconds)
+
+    service.background("timer", watch_the_clock)
+    return service
+
+
+def _subscribe(service: Service, handlers: Handlers) -> None:
+    service.on(ScriptValidated, handlers.on_script_validated)
+    service.on(RehearsalCompleted, handlers.on_rehearsal_completed)
+    service.on(ExecutionCompleted, handlers.on_execution_completed)
+    service.on(TargetRegistered, handlers.on_target_registered)
+    service.on(TargetUpdated, handlers.on_target_updated)
+    service.on(TargetRemoved, handlers.on_target_removed)
+    service.command(Approve, handlers.on_approve, roles=_DECIDE)
+    service.command(Deny, handlers.on_deny, roles=_DECIDE)
+    service.command(RequestRollback, handlers.on_request_rollback, roles=_TAKE_BACK)
+
+
+def main() -> None:
+    try:
+        service = build(Settings())
+    except PolicyError as error:
+        sys.exit(str(error))
+    service.run()

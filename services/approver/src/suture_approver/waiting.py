@@ -1,0 +1,100 @@
+"""What waits: for a rehearsal, for a decision, for a target; and what happens when its time is up."""
+
+from __future__ import annotations
+
+from pymongo.errors import PyMongoError
+from suture_chassis.errors import Conflict, PermanentError, TemporaryError
+from suture_chassis.messages import Received
+from suture_contracts import ids
+from suture_contracts.events import RehearsalCompleted
+
+from suture_approver.case import Document, denial
+from suture_approver.service import Approver
+
+_BATCH = 100
+
+
+class Waiting:
+    """Moves on what waits; every move is guarded, so that a timer and a decision cannot both win."""
+
+    def __init__(self, approver: Approver) -> None:
+        self._approver = approver
+        self._approvals = approver.approvals
+
+    async def take_rehearsal(self, received: Received[RehearsalCompleted]) -> None:
+        """Ask the approvers, showing them what the rehearsal brought. A stale one is dropped."""
+        rehearsal = received.message
+        document = await self._approvals.get(str(rehearsal.script_id))
+        expected = ids.rehearsal_id(rehearsal.script_id, rehearsal.revision)
+        if document is None or rehearsal.rehearsal_id != expected:
+            raise PermanentError("this rehearsal was never asked for", field="rehearsal_id")
+        if document["revision"] == rehearsal.revision:
+            await self._ask(document, rehearsal, received)
+
+    async def pass_due(self) -> int:
+        """Ask without the rehearsals that were not answered in time, let the rest expire; says how many."""
+        found = self._approver.collection.find(
+            {"due": {"$lte": self._approver.now()}}, {"inbox": 0, "outbox": 0}
+        )
+        try:
+            due = await found.sort("due", 1).limit(_BATCH).to_list()
+        except PyMongoError as error:
+            raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
+        for document in due:
+            await self._move_on(document)
+        return len(due)
+
+    async def _move_on(self, document: Document) -> None:
+        if document["state"] != "awaiting_rehearsal":
+            await self._expire(document, "nobody decided in time")
+            return
+        try:
+            await self._ask(document, None, None)
+        except PermanentError as error:
+            # Its verdict counts no more (its key was revoked, say): there is nothing left to decide on.
+            await self._expire(document, str(error))
+
+    async def _ask(
+        self,
+        document: Document,
+        rehearsal: RehearsalCompleted | None,
+        received: Received[RehearsalCompleted] | None,
+    ) -> None:
+        if document["state"] != "awaiting_rehearsal":
+            return
+        approver = self._approver
+        due = approver.now() + approver.policy.expiry.awaiting_approval
+        asked = approver.restored(document).request(document["sequence"], due, rehearsal=rehearsal)
+        if received is not None:
+            asked = asked.model_copy(update=received.caused())
+        change = {
+            "state": "awaiting_approval",
+            "sequence": document["sequence"] + 1,
+            "rehearsal": rehearsal.outcome if rehearsal else "no answer",
+            "due": due,
+            "expires_at": due,
+        }
+        try:
+            await self._approvals.update(
+                document["_id"],
+                guard={"sequence": document["sequence"]},
+                change={"$set": change},
+                events=(asked,),
+                cause=received,
+            )
+        except Conflict:
+            # A decision, a newer revision or the timer was first.
+            return
+
+    async def _expire(self, document: Document, reason: str) -> None:
+        event = denial(document, principal=None, reason=reason, cause=document["cause"])
+        change = {"state": "expired", "sequence": document["sequence"] + 1, "due": None, "validated": None}
+        try:
+            await self._approvals.update(
+                document["_id"],
+                guard={"sequence": document["sequence"]},
+                change={"$set": change},
+                events=(event,),
+            )
+        except Conflict:
+            return
