@@ -1,4 +1,4 @@
-"""What fills a template's parameters: facts of the registered targets and fields of the finding, nothing else.
+"""What fills a template's parameters: facts of the registered targets and fields of the finding alone.
 
 Text of a finding comes from outside and never becomes a path or an address; only the fields that a template
 names with ``x-finding`` are taken from it, and its schema bounds them.

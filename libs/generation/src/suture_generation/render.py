@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from suture_contracts.script import ScriptDocument
 from suture_contracts.template import Template
@@ -19,7 +18,7 @@ from suture_contracts.template import Template
 from suture_generation.errors import GenerationError, ParametersInvalid, RenderRefused, TemplateInvalid
 from suture_generation.insertions import check_insertions, check_language
 from suture_generation.quoting import Quote, plain, quote_for
-from suture_generation.schema import compile_schema, validate_parameters
+from suture_generation.schema import ParameterSchema, compile_schema, validate_parameters
 
 MAX_SCRIPT_CHARACTERS = 200_000
 _CACHED_TEMPLATES = 256
@@ -27,12 +26,12 @@ _PARTS = ("body", "rollback", "verify")
 
 
 class CompiledTemplate:
-    """One template revision, checked and ready to render; raises ``TemplateInvalid`` when it is not usable."""
+    """One template revision, ready to render; raises ``TemplateInvalid`` when it is not usable."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
-        self.parameters: Draft202012Validator = compile_schema(template)
-        self._names = dict.fromkeys(self.parameters.schema.get("properties", {}))
+        self.parameters: ParameterSchema = compile_schema(template)
+        self._names = dict.fromkeys(self.parameters.properties)
         shell = _environment(quote_for(template.script_type))
         self._parts = {part: self._compile(shell, part, getattr(template, part)) for part in _PARTS}
         self._writes = tuple(self._line("writes", text) for text in template.writes)
@@ -51,7 +50,7 @@ class CompiledTemplate:
                 targets=tuple(targets),
                 parameters=known,
                 limits=self.template.limits,
-                **parts,  # type: ignore[arg-type]
+                **parts,
             )
         except ValidationError as error:
             first = error.errors()[0]
@@ -148,7 +147,7 @@ def _environment(quote: Quote) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - every value is quoted for its own language by finalize
+        autoescape=False,  # every value is quoted for its own language by finalize
         cache_size=0,
     )
     environment.filters = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
@@ -16,14 +17,25 @@ from suture_generation.errors import ParametersInvalid, TemplateInvalid
 MAX_PARAMETER_CHARACTERS = 20_000
 MAX_PARAMETERS_CHARACTERS = 100_000
 _KEYWORDS = frozenset(
-    "type properties required additionalProperties items enum const pattern minLength maxLength minimum maximum "
-    "minItems maxItems uniqueItems title description default examples x-fact x-finding".split()
+    (
+        *("type", "title", "description", "default", "examples", "enum", "const", "x-fact", "x-finding"),
+        *("properties", "required", "additionalProperties", "items", "minItems", "maxItems", "uniqueItems"),
+        *("pattern", "minLength", "maxLength", "minimum", "maximum"),
+    )
 )
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 
 
-def compile_schema(template: Template) -> Draft202012Validator:
-    """The validator of a template's parameters; raises ``TemplateInvalid`` with the place in the schema."""
+@dataclass(frozen=True, slots=True)
+class ParameterSchema:
+    """A closed object's properties, and what checks values against them."""
+
+    properties: Mapping[str, Any]
+    validator: Draft202012Validator
+
+
+def compile_schema(template: Template) -> ParameterSchema:
+    """The schema of a template's parameters; raises ``TemplateInvalid`` with the place in it."""
     schema = template.parameters or {"type": "object", "properties": {}}
     _check_keywords(schema, "parameters")
     if schema.get("type", "object") != "object" or schema.get("additionalProperties", False) is not False:
@@ -37,12 +49,13 @@ def compile_schema(template: Template) -> Draft202012Validator:
     except SchemaError as error:
         field = ".".join(str(part) for part in ("parameters", *error.absolute_path))
         raise TemplateInvalid(error.message[:300], field=field, remedy="write JSON Schema 2020-12") from error
-    return Draft202012Validator({**schema, "type": "object", "additionalProperties": False})
+    closed = {**schema, "type": "object", "additionalProperties": False}
+    return ParameterSchema(schema.get("properties", {}), Draft202012Validator(closed))
 
 
-def validate_parameters(validator: Draft202012Validator, values: Mapping[str, Any]) -> dict[str, Any]:
+def validate_parameters(schema: ParameterSchema, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with their defaults; raises ``ParametersInvalid`` naming the first parameter at fault."""
-    properties: dict[str, Any] = validator.schema.get("properties", {})
+    properties = schema.properties
     unknown = sorted(set(values) - set(properties))
     if unknown:
         known = ", ".join(sorted(properties)) or "none"
@@ -51,15 +64,18 @@ def validate_parameters(validator: Draft202012Validator, values: Mapping[str, An
         )
     _check_sizes(values)
     full = {name: part["default"] for name, part in properties.items() if "default" in part} | dict(values)
-    error: ValidationError | None = next(iter(validator.iter_errors(full)), None)
+    error: ValidationError | None = next(iter(schema.validator.iter_errors(full)), None)
     if error is not None:
-        raise _named(error, properties)
+        raise _named(error, properties, full)
     return full
 
 
-def _named(error: ValidationError, properties: Mapping[str, Any]) -> ParametersInvalid:
+def _named(
+    error: ValidationError, properties: Mapping[str, Any], values: Mapping[str, Any]
+) -> ParametersInvalid:
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+        wanted = error.validator_value if isinstance(error.validator_value, list) else []
+        missing = [name for name in wanted if name not in values]
         sources = ", ".join(f"{name} ({_source(properties.get(name, {}))})" for name in missing)
         return ParametersInvalid("is not known", field=missing[0], remedy=f"give {sources}")
     name = str(error.absolute_path[0]) if error.absolute_path else "parameters"
