@@ -100,7 +100,7 @@ class Service:
         *,
         roles: set[Role] | None = None,
     ) -> None:
-        """Answer a command that this service owns; ``roles`` says who may ask, everyone when it is ``None``."""
+        """Answer a command that this service owns; ``roles`` says who may ask, ``None`` lets everyone."""
         queue = topology.work_queue(self.name, command_type.TYPE)
         delivery = CommandDelivery(
             queue,
@@ -134,7 +134,7 @@ class Service:
         return await self._asking.ask(command, timeout)
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; exits non-zero when it could not start or lost the broker for good."""
+        """Serve until SIGTERM or SIGINT; exits non-zero when it could not start or lost the broker."""
         run_until_stopped(self)
 
     @property

@@ -8,7 +8,7 @@ from suture_contracts import schemas
 
 
 def describe(service: str) -> dict[str, Any]:
-    """AsyncAPI 3.0: the operations of ``service``, their channels, and the messages with their schemas inline."""
+    """AsyncAPI 3.0: the operations of ``service``, their channels, and the messages, schemas inline."""
     whole = schemas.asyncapi()
     operations = {
         name: operation for name, operation in whole["operations"].items() if name.startswith(f"{service}.")

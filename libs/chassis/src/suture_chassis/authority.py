@@ -1,4 +1,4 @@
-"""Who may send what: events from their one publisher, commands from the gateway or the principal that they name."""
+"""Who may send what: events their one publisher, commands the gateway or the principal that they name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Authority:
                 raise Forged(f"{identity.name} may not send commands for others")
         elif (identity.name, identity.role) != (principal.id, principal.role):
             raise Forged(
-                f"the key is that of {identity.name} ({identity.role}), not of {principal.id} ({principal.role})",
+                f"the key is {identity.name}'s ({identity.role}), not {principal.id}'s ({principal.role})",
                 field="principal",
                 remedy="name yourself, with the role that your key is registered for",
             )

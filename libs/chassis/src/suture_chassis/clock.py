@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Microseconds since 1970; a restart goes on above the stored watermark even where the wall clock went back."""
+    """Microseconds since 1970; goes on above the stored watermark even where the wall clock went back."""
 
     def __init__(self) -> None:
         self._last = 0

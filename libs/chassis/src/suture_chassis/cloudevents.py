@@ -1,8 +1,8 @@
 """CloudEvents 1.0 over AMQP 0.9.1, read from untrusted messages and written for our own.
 
-The official AMQP binding covers AMQP 1.0; this is its mapping to 0.9.1: attributes in headers with the prefix
-``cloudEvents_`` (``cloudEvents:`` and ``ce-`` are read too), ``datacontenttype`` as the content-type property.
-Structured mode, one JSON document, is read as well.
+The official AMQP binding covers AMQP 1.0; this is its mapping to 0.9.1: attributes in headers with the
+prefix ``cloudEvents_`` (``cloudEvents:`` and ``ce-`` are read too), ``datacontenttype`` as the content-type
+property. Structured mode, one JSON document, is read as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Envelope:
 
 
 def read(headers: Mapping[str, Any], content_type: str | None, body: bytes) -> Envelope:
-    """The CloudEvent in a message. Raises ``PermanentError`` naming the attribute that is missing or wrong."""
+    """The CloudEvent in a message. Raises ``PermanentError`` naming the attribute that is at fault."""
     if len(body) > MAX_MESSAGE_BYTES:
         raise PermanentError(
             f"the body has {len(body)} bytes, more than {MAX_MESSAGE_BYTES}",
@@ -143,7 +143,7 @@ def _text(value: Any, name: str) -> str:
         )
     if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or not value.isprintable():
         raise PermanentError(
-            f"the CloudEvents attribute {name} is not a printable text of at most {_MAX_ATTRIBUTE} characters",
+            f"the CloudEvents attribute {name} is no printable text of at most {_MAX_ATTRIBUTE} characters",
             field=name,
             remedy=f"shorten {name} and remove control characters",
             status=400,

@@ -33,8 +33,8 @@ class Write:
 class GroupCommit:
     """One flusher for one collection. ``observe`` gets each batch's size.
 
-    ``submit`` answers whether the write was certainly made; ``False`` means that the document has to be looked
-    at. Raises ``TemporaryError`` when the store did not answer: then it is unknown whether it was made.
+    ``submit`` answers whether the write was certainly made; ``False`` means that the document has to be
+    looked at. Raises ``TemporaryError`` when the store did not answer: then nobody knows.
     """
 
     def __init__(self, collection: AsyncCollection[dict[str, Any]], observe: Callable[[int], None]) -> None:

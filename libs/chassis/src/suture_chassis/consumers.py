@@ -73,8 +73,8 @@ class Consumers:
 
     async def start(self) -> None:
         for subscriber, _ in self._deliveries:
-            # FastStream sets this only after the broker said yes to the consumer; what is delivered until then
-            # would be neither handled nor acked.
+            # FastStream sets this only after the broker said yes to the consumer; what is delivered until
+            # then would be neither handled nor acked.
             subscriber.running = True
         await self._broker.start()
 
@@ -89,8 +89,10 @@ class Consumers:
                 async with asyncio.timeout(1):
                     await _cancel(subscriber)
         until = time.monotonic() + self._graceful_timeout
-        while any(delivery.running for _, delivery in self._deliveries) and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+        for _, delivery in self._deliveries:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(until - time.monotonic()):
+                    await delivery.idle.wait()
 
     async def close(self) -> None:
         with contextlib.suppress(*_LOST, TimeoutError):

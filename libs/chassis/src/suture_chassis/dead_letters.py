@@ -28,7 +28,7 @@ _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, ConnectionError, Runt
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was given up. ``body`` is text, cut where it is long; ``size`` is its length in bytes."""
+    """A message that was given up. ``body`` is text, cut where it is long; ``size`` is in bytes."""
 
     id: str
     message_id: str | None
@@ -50,7 +50,7 @@ Messages = list[AbstractIncomingMessage]
 
 
 class DeadLetters:
-    """The queue ``suture.dead-letters``. Looking takes messages and returns them: one at a time in this process."""
+    """The queue ``suture.dead-letters``. Looking takes messages and returns them: one look at a time."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher

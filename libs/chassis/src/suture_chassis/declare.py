@@ -9,8 +9,8 @@ from suture_contracts import topology
 async def declare_topology(connection: AbstractRobustConnection) -> None:
     """Every exchange, queue and binding of the topology; what is there already stays.
 
-    Goes past FastStream's declarer: a queue that it has declared once is afterwards consumed on the channel of
-    that declaration, not on its subscriber's own.
+    Goes past FastStream's declarer: a queue that it has declared once is afterwards consumed on the channel
+    of that declaration, not on its subscriber's own.
     """
     await connection.ready()
     if connection.transport is None:

@@ -1,4 +1,4 @@
-"""What happens to a delivered message: read it, check its sender, hand it over, and ack it, whatever comes."""
+"""What happens to a delivered message: read it, check its sender, hand it over, ack it, whatever comes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Delivery:
 
     def __init__(self, queue: str, models: dict[str, type[Message]], neighbours: Neighbours) -> None:
         self.queue = queue
-        self.running = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._running = 0
         self._models = models
         self._only = next(iter(models)) if len(models) == 1 else None
         self._failures = neighbours.failures
@@ -58,7 +60,8 @@ class Delivery:
 
     async def __call__(self, message: IncomingMessage) -> None:
         """Handle and ack. Never raises but for cancellation; without an ack the broker delivers again."""
-        self.running += 1
+        self._running += 1
+        self.idle.clear()
         started = time.perf_counter()
         kind = self._kind(message)
         result: Result = "unsettled"
@@ -79,7 +82,9 @@ class Delivery:
             self._log.error("delivery_unsettled", exc_info=error)
             await _give_back(message)
         finally:
-            self.running -= 1
+            self._running -= 1
+            if not self._running:
+                self.idle.set()
             self._metrics.handled(kind, result, time.perf_counter() - started)
 
     async def _settle(self, message: IncomingMessage, kind: str) -> Result:

@@ -15,9 +15,10 @@ M = TypeVar("M", bound=Message)
 class Received(Generic[M]):
     """A message that was parsed, whose sender was checked, and what identifies it.
 
-    For an event ``id`` and ``source`` are the CloudEvents attributes; for a command they are its ``command_id``
-    and ``api:<principal>``, so that a redelivery or a repeated request has the same. ``signer`` is the name of
-    the key's holder, ``None`` for a finding from outside. ``attempt`` counts the retries before this delivery.
+    For an event ``id`` and ``source`` are the CloudEvents attributes; for a command they are its
+    ``command_id`` and ``api:<principal>``, so that a redelivery or a repeated request has the same.
+    ``signer`` is the name of the key's holder, ``None`` for a finding from outside. ``attempt`` counts the
+    retries before this delivery.
     """
 
     message: M

@@ -1,4 +1,4 @@
-"""Events that a document holds until the broker has them, and the watermark that says from where to repeat."""
+"""Events that a document holds until the broker has them, and from where to repeat them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _STOP_SLACK_SECONDS = 15.0
 
 
 def run_until_stopped(service: Service) -> None:
-    """Runs the service to its end and exits the process where it failed, so that a supervisor starts it again."""
+    """Runs the service to its end; exits the process non-zero where it failed, for a supervisor to see."""
     logs.capture_libraries(service.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_live(service))

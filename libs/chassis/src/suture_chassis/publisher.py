@@ -83,7 +83,7 @@ class Publisher:
         await self._channel.initialize()
 
     async def publish(self, outgoing: Outgoing) -> None:
-        """One attempt, confirmed. Raises ``Unroutable``, or ``TemporaryError`` where the broker is not there."""
+        """One attempt, confirmed. Raises ``Unroutable``, or ``TemporaryError`` without a broker."""
         started = time.perf_counter()
         async with self._slots:
             try:
@@ -123,8 +123,8 @@ class Publisher:
 async def send(channel: AbstractRobustChannel, outgoing: Outgoing) -> None:
     """Publish on a channel with confirms and await the confirm, not holding up others on the same channel.
 
-    ``exchange.publish()`` would hold the channel until each message is drained. The underlying channel is another
-    one after each reconnect, so that it is asked for every time.
+    ``exchange.publish()`` would hold the channel until each message is drained. The underlying channel is
+    another one after each reconnect, so that it is asked for every time.
     """
     underlay = cast(aiormq.Channel, await channel.get_underlay_channel())
     await underlay.basic_publish(

@@ -1,4 +1,4 @@
-"""W3C trace context over every hop; spans only where a trace is sampled and there is somewhere to send them."""
+"""W3C trace context over every hop; spans only where a trace is sampled and there is an exporter."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from structlog.typing import FilteringBoundLogger
 
+from suture_chassis.documents import Documents
 from suture_chassis.errors import TemporaryError
 from suture_chassis.outbox import Outbox
-from suture_chassis.store import Documents
 
 STORE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
