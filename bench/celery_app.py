@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from celery import Celery
-from kombu import Queue
+import celery
+import kombu
 
 from bench.equal_work import HOPS, Hop, HopWork
 
 QUEUES = tuple(f"hop{number}" for number in range(1, len(HOPS) + 1))
 
 
-def build(broker_url: str, prefetch: int = 4) -> Celery:
+def build(broker_url: str, prefetch: int = 4) -> Any:
     """The application on ``broker_url``; ``prefetch`` is messages a worker holds unacknowledged."""
-    app = Celery("bench", broker=broker_url, set_as_current=False)
+    # Neither has types.
+    untyped_celery: Any = celery
+    untyped_kombu: Any = kombu
+    app = untyped_celery.Celery("bench", broker=broker_url, set_as_current=False)
     app.conf.update(
-        task_queues=[Queue(name, queue_arguments={"x-queue-type": "quorum"}) for name in QUEUES],
+        task_queues=[
+            untyped_kombu.Queue(name, queue_arguments={"x-queue-type": "quorum"}) for name in QUEUES
+        ],
         task_default_queue_type="quorum",
         worker_detect_quorum_queues=True,
         broker_transport_options={"confirm_publish": True},
@@ -41,7 +47,7 @@ def build(broker_url: str, prefetch: int = 4) -> Celery:
     return app
 
 
-app = build(os.environ.get("BENCH_BROKER_URL", "amqp://"), int(os.environ.get("BENCH_PREFETCH", "4")))
+app: Any = build(os.environ.get("BENCH_BROKER_URL", "amqp://"), int(os.environ.get("BENCH_PREFETCH", "4")))
 
 
 @cache
@@ -66,26 +72,12 @@ def _run(number: int, run_id: str, payload: dict[str, Any] | None) -> None:
         _done_socket().sendto(run_id.encode(), os.environ["BENCH_DONE_SOCKET"])
 
 
-@app.task(name="bench.hop1")
-def hop1(run_id: str, payload: dict[str, Any] | None = None) -> None:
-    _run(1, run_id, payload)
+def _hop(number: int) -> Callable[..., None]:
+    def hop(run_id: str, payload: dict[str, Any] | None = None) -> None:
+        _run(number, run_id, payload)
+
+    return hop
 
 
-@app.task(name="bench.hop2")
-def hop2(run_id: str, payload: dict[str, Any] | None = None) -> None:
-    _run(2, run_id, payload)
-
-
-@app.task(name="bench.hop3")
-def hop3(run_id: str, payload: dict[str, Any] | None = None) -> None:
-    _run(3, run_id, payload)
-
-
-@app.task(name="bench.hop4")
-def hop4(run_id: str, payload: dict[str, Any] | None = None) -> None:
-    _run(4, run_id, payload)
-
-
-@app.task(name="bench.hop5")
-def hop5(run_id: str, payload: dict[str, Any] | None = None) -> None:
-    _run(5, run_id, payload)
+for _number in range(1, len(QUEUES) + 1):
+    app.task(name=f"bench.hop{_number}")(_hop(_number))

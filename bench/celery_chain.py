@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -18,17 +17,9 @@ from uuid import uuid4
 import psutil
 
 from bench.celery_app import QUEUES, build
+from bench.load import Load
 
 PATIENCE_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Load:
-    """How much is sent: ``warm_up`` before the clock starts, then ``messages``; ``in_flight`` at once."""
-
-    messages: int = 2_000
-    warm_up: int = 200
-    in_flight: int = 50
 
 
 def pipelines_per_second(broker_url: str, load: Load, store_url: str | None = None) -> float:

@@ -44,7 +44,8 @@ class HopWork:
 
     def __init__(self, hop: Hop, store_url: str, database: str) -> None:
         self._hop = hop
-        self._collection = MongoClient(store_url)[database][f"equal_{hop.name}"]
+        client: MongoClient[dict[str, Any]] = MongoClient(store_url)
+        self._collection = client[database][f"equal_{hop.name}"]
         self._key = Ed25519PrivateKey.generate()
         self._public = self._key.public_key()
         probe = b"x" * hop.event_bytes

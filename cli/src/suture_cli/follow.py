@@ -10,7 +10,7 @@ import click
 from suture_cli.client import Client
 from suture_cli.failures import WAITING, interrupted_quietly
 from suture_cli.states import FOR_SOMEONE, exit_code, is_end
-from suture_cli.terminal import STYLES, clock, part, plain
+from suture_cli.terminal import STYLES, clock, plain
 
 
 def follow(
@@ -58,18 +58,7 @@ def print_state(entry: Mapping[str, Any], *, prefix: str = "") -> None:
 
 def reasons(document: Mapping[str, Any]) -> list[str]:
     """Why the remediation is where it is, a line each; empty where all is well."""
-    lines = [str(document["reason"])] if document.get("reason") else []
-    if document.get("state") in ("rejected", "refused"):
-        lines += [_finding_line(finding) for finding in part(document, "report", "findings") or ()][:5]
-    for run in document.get("runs") or ():
-        if run.get("outcome") not in ("succeeded", "already_remediated") and run.get("detail"):
-            lines.append(f"{run.get('target')}: {run['detail']}")
-    return lines
-
-
-def _finding_line(finding: Mapping[str, Any]) -> str:
-    where = f"{finding.get('part', 'body')} {finding.get('line')}:{finding.get('column')}"
-    return f"{where} {finding.get('rule_id')}: {finding.get('message')}"
+    return [line for line in str(document.get("error") or "").split("; ") if line]
 
 
 def _explain(document: Mapping[str, Any], quiet: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from suture_cli.client import open_client
 from suture_cli.options import json_option, role_option
-from suture_cli.terminal import clock, part, print_json, print_table
+from suture_cli.terminal import clock, print_json, print_table
 
 
 @click.command(name="list")
@@ -28,9 +28,8 @@ def list_remediations(state: str | None, limit: int, role: str | None, as_json: 
     if not entries:
         click.echo("no remediations" + (f" in state {state}" if state else ""), err=True)
         return
-    print_table(
-        ("ID", "STATE", "SINCE", "FINDING", "CATEGORY"), (_row(entry) for entry in entries), state_column=1
-    )
+    columns = ("ID", "STATE", "SINCE", "FINDING", "CATEGORY", "TARGETS")
+    print_table(columns, map(_row, entries), state_column=1)
     if answer.get("next_cursor"):
         click.echo(f"the newest {len(entries)}; more with --limit", err=True)
 
@@ -38,7 +37,6 @@ def list_remediations(state: str | None, limit: int, role: str | None, as_json: 
 def _row(entry: Mapping[str, Any]) -> tuple[object, ...]:
     states = entry.get("states") or [{}]
     since = clock(states[-1].get("at", "-"))
-    finding = entry.get("finding") or {}
-    reference = finding.get("reference") or finding.get("anomaly_id") or finding.get("vulnerability_id")
-    category = part(finding, "category") or finding.get("root_cause_category")
-    return entry.get("remediation_id"), entry.get("state"), since, reference, category
+    targets = ", ".join(map(str, entry.get("targets") or ())) or None
+    about = entry.get("reference"), entry.get("category"), targets
+    return entry.get("remediation_id"), entry.get("state"), since, *about

@@ -55,12 +55,11 @@ def _head(remediation: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'state':<{_LABEL}}{click.style(state, fg=STYLES.get(state), bold=True)}"
     for reason in reasons(remediation):
         yield _field("", reason)
-    finding = remediation.get("finding") or {}
-    reference = finding.get("reference") or finding.get("anomaly_id") or finding.get("vulnerability_id")
-    known = (reference, finding.get("category"), finding.get("severity"))
+    known = (remediation.get(name) for name in ("reference", "category", "severity"))
     yield _field("finding", " · ".join(str(value) for value in known if value))
-    if finding.get("details"):
-        yield _field("", finding["details"])
+    details = part(remediation, "finding", "details")
+    if details:
+        yield _field("", details)
 
 
 def _states(remediation: Mapping[str, Any]) -> Iterator[str]:

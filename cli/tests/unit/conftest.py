@@ -53,7 +53,9 @@ def _document(states: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]
         "script_id": SCRIPT,
         "state": states[-1],
         "states": seen,
-        "finding": {"reference": "anomaly-123", "category": "Configuration", "severity": "high"},
+        "reference": "anomaly-123",
+        "category": "Configuration",
+        "severity": "high",
         **fields,
     }
 

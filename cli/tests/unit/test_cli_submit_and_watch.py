@@ -178,7 +178,7 @@ def test_watch_shows_every_state_and_ends_with_the_remediation(running: Any, sut
 
 
 def test_watch_json_prints_one_object_a_state(running: Any, suture: Suture) -> None:
-    running.remediation("received", "rejected", report={"findings": []})
+    running.remediation("received", "rejected")
     result = suture("watch", REMEDIATION, "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(line["remediation_id"], line["state"]) for line in lines] == [
@@ -189,9 +189,9 @@ def test_watch_json_prints_one_object_a_state(running: Any, suture: Suture) -> N
 
 
 def test_watch_says_why_a_script_was_rejected(running: Any, suture: Suture) -> None:
-    finding = {"part": "body", "line": 3, "column": 1, "rule_id": "destructive.rm", "message": "removes /"}
-    running.remediation("received", "rejected", report={"findings": [finding]})
-    assert "body 3:1 destructive.rm: removes /" in suture("watch", REMEDIATION).stdout
+    error = "the last script was refused; destructive.rm in body line 3 column 1: removes /"
+    running.remediation("received", "rejected", error=error)
+    assert "destructive.rm in body line 3 column 1: removes /" in suture("watch", REMEDIATION).stdout
 
 
 def test_list_shows_whole_ids_and_states(running: Any, suture: Suture) -> None:
@@ -206,7 +206,7 @@ def test_list_shows_whole_ids_and_states(running: Any, suture: Suture) -> None:
 
 def test_what_a_finding_says_cannot_steer_the_terminal(running: Any, suture: Suture) -> None:
     running.remediation(
-        "received", finding={"reference": "a\x1b]0;owned\x07", "category": "[red]Other[/red]"}
+        "received", reference="a\x1b]0;owned\x07", category="[red]Other[/red]"
     )
     documents = running.answers["GET", f"/api/remediations/{REMEDIATION}"][-1][1]
     running.on("GET", "/api/remediations", (200, {"remediations": [documents]}))
