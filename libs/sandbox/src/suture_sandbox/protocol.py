@@ -1,0 +1,109 @@
+"""What the executor asks of a sandbox, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+from suture_contracts.base import Reversibility, ScriptType
+from suture_contracts.events import ExecutionOutcome, Mode
+from suture_contracts.script import Limits
+
+
+class SandboxUnavailable(Exception):
+    """This machine cannot give the isolation that a run needs: nothing is run. The argument says why."""
+
+
+class RunLost(Exception):
+    """A run was started, and neither its claim nor its result can be found: its outcome is unknown."""
+
+
+class RunPlan(BaseModel):
+    """One run on one target. ``run_id`` is derived: the same id is the same run, and runs once.
+
+    ``root`` is the real path of the folder that is the target's ceiling; ``reads`` are folders or files that
+    are shown besides it; ``hide`` are paths that are never shown. ``not_after`` is in seconds since 1970.
+    ``expected`` gives digests by path that must still hold before anything is run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")
+    claim_id: str = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,120}$", description="Of the apply run; a rollback names the same"
+    )
+    execution_id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")
+    mode: Mode
+    target: str
+    kind: Literal["local"] = "local"
+    root: str
+    reads: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    script_type: ScriptType
+    body: str
+    rollback: str = ""
+    verify: str = ""
+    writes: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    reversibility: Reversibility = "exact"
+    not_after: float | None = None
+    expected: dict[str, str] = Field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class RunResult(BaseModel):
+    """What happened. ``before`` and ``after`` are digests by path; ``isolation`` is what was in force."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run_id: str
+    target: str
+    mode: Mode
+    outcome: ExecutionOutcome
+    exit_code: int | None = None
+    snapshot: str | None = None
+    before: dict[str, str] = Field(default_factory=dict)
+    after: dict[str, str] = Field(default_factory=dict)
+    output_tail: str = ""
+    detail: str = ""
+    isolation: tuple[str, ...] = ()
+    seconds: float = 0.0
+    diff: str = ""
+
+
+class Sandbox(Protocol):
+    """Starts runs that outlive the process that asked for them."""
+
+    name: str
+    kinds: frozenset[str]
+    """The kinds of target that it reaches."""
+    script_types: frozenset[str]
+
+    async def open(self) -> tuple[str, ...]:
+        """Get ready and say the isolation that will be in force; raises ``SandboxUnavailable``."""
+        ...
+
+    async def start(self, plan: RunPlan) -> None:
+        """Start the run, or adopt it where it was started; what was killed is taken back, not run again.
+
+        Raises ``SandboxUnavailable``; where it does, nothing was started.
+        """
+        ...
+
+    async def result(self, run_id: str) -> RunResult:
+        """Wait for the end of a started run; raises ``RunLost``. May be cancelled and asked again."""
+        ...
+
+    async def abort(self, run_id: str) -> None:
+        """Kill what runs and take it back; the result says so. Nothing happens where it has ended."""
+        ...
+
+    async def forget(self, run_id: str) -> None:
+        """Drop what is kept only until the result is stored; claim and snapshot stay."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Where runs are recorded, as stored with an execution: another place cannot adopt its runs."""
+        ...

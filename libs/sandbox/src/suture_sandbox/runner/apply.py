@@ -1,0 +1,121 @@
+"""Apply: claim, look, keep, run, put in place, verify; and take back whatever did not work."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from suture_sandbox.runner import change, snapshot
+from suture_sandbox.runner.cage import SandboxBroken
+from suture_sandbox.runner.collect import collect
+from suture_sandbox.runner.durable import sync_directory, write_json
+from suture_sandbox.runner.job import why
+from suture_sandbox.runner.stage import Stage
+from suture_sandbox.runner.tree import PathRefused, Root, digest
+from suture_sandbox.runner.undo import take_back
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from suture_sandbox.runner.job import Job
+    from suture_sandbox.runner.tree import Entries
+
+
+class _Failed(Exception):
+    """The claimed run did not reach its end; the argument says why."""
+
+
+def claim(folder: str) -> bool:
+    """Take the exclusive right to run, durably; false where it was taken before."""
+    above = os.path.dirname(folder)
+    os.makedirs(above, mode=0o700, exist_ok=True)
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        return False
+    sync_directory(above)
+    return True
+
+
+def apply(job: Job) -> dict[str, Any]:
+    """Run the whole; a claim that exists is of a killed run, which is taken back and never run again."""
+    if not claim(job.claim):
+        return take_back(job, "the runner was killed before its end; taken back")
+    try:
+        root = Root(job.plan["root"])
+        before = snapshot.take(root, job.plan["writes"], os.path.join(job.claim, "snapshot"))
+        stage = _stage(job, root, before)
+        passes = job.verifies(stage, network=job.network)
+    except (PathRefused, SandboxBroken, OSError) as error:
+        return job.result("not_applied", f"nothing was run: {error}")
+    if passes:
+        return job.result("already_remediated", "the verification passes already", before)
+    refusal = _refusal(job, before)
+    if refusal:
+        return job.result("not_applied", refusal, before)
+    try:
+        after = _body(job, stage)
+        _commit(job, root, before, after)
+        _verify(job, root, stage, after)
+    except change.Drift as drift:
+        if not os.path.exists(os.path.join(job.claim, "after.json")):
+            return job.result("not_applied", f"changed by someone else meanwhile: {drift}", before)
+        return take_back(job, f"changed by someone else meanwhile: {drift}")
+    except (_Failed, PathRefused, SandboxBroken, OSError) as error:
+        return take_back(job, str(error))
+    return job.result(
+        "succeeded", "" if job.plan["verify"].strip() else "the script has no verification", before, after
+    )
+
+
+def _stage(job: Job, root: Root, before: Entries) -> Stage:
+    folder = os.path.join(job.work, "stage")
+    os.mkdir(folder, 0o700)
+    return Stage(root, before, job.plan["writes"], folder, job.script_user)
+
+
+def _refusal(job: Job, before: Entries) -> str:
+    """Why it must not start now, or nothing."""
+    if job.aborted:
+        return "aborted before it was run"
+    if job.plan["not_after"] is not None and time.time() > job.plan["not_after"]:
+        return "the approval has expired"
+    expected: dict[str, str] = job.plan["expected"]
+    drifted = [
+        path for path, word in expected.items() if digest(before.get(path, {"kind": "absent"})) != word
+    ]
+    return f"not as it was when the change was approved: {', '.join(drifted)}" if drifted else ""
+
+
+def _body(job: Job, stage: Stage) -> Entries:
+    os.close(os.open(os.path.join(job.claim, "body-started"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    ended = job.script("body", stage, writable=True, network=job.network, tail=job.tail)
+    job.exit_code = ended.exit_code
+    if not ended.passed:
+        raise _Failed(f"the script failed: {why(ended)}")
+    after, undeclared = collect(stage)
+    if undeclared:
+        raise _Failed(f"the script wrote what it had not declared: {', '.join(undeclared[:20])}")
+    if job.aborted:
+        raise _Failed("aborted")
+    return after
+
+
+def _commit(job: Job, root: Root, before: Entries, after: Entries) -> None:
+    drifted = snapshot.differences(root, {path: before[path] for path in after if path in before})
+    if drifted:
+        raise change.Drift(", ".join(drifted))
+    snapshot.make_durable(os.path.join(job.claim, "snapshot"), before)
+    write_json(os.path.join(job.claim, "after.json"), after)
+    change.apply(root, before, after, job.tag)
+
+
+def _verify(job: Job, root: Root, stage: Stage, after: Entries) -> None:
+    if job.aborted:
+        raise _Failed("aborted")
+    drifted = snapshot.differences(root, after)
+    if drifted:
+        raise _Failed(f"not in place after the change: {', '.join(drifted)}")
+    if job.verifies(stage, network=job.network, tail=job.tail) is False:
+        raise _Failed("aborted" if job.aborted else "the verification failed after the change")

@@ -1,0 +1,110 @@
+"""One run as the runner knows it: its plan, its folders, and the phases that every mode is made of."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from suture_sandbox.runner import cage
+from suture_sandbox.runner.bounds import Cage
+from suture_sandbox.runner.output import Tail
+from suture_sandbox.runner.tree import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from suture_sandbox.runner.stage import Stage
+    from suture_sandbox.runner.tree import Entries
+
+_MOST_PATHS = 200
+_STAGE_ENTRIES = 10_000
+
+
+class Job:
+    """``raw`` is what the sandbox wrote to ``job.json``; ``alive_fd`` is held by all that a script starts."""
+
+    def __init__(self, raw: dict[str, Any], alive_fd: int) -> None:
+        self.raw = raw
+        self.plan: dict[str, Any] = raw["plan"]
+        self.work: str = raw["work"]
+        self.claim: str = raw["claim"]
+        self.tag: str = raw["tag"]
+        self.aborted = False
+        self.started = time.monotonic()
+        self.tail = Tail(self.plan["limits"]["output_bytes"])
+        self.exit_code: int | None = None
+        self._alive_fd = alive_fd
+
+    @property
+    def script_user(self) -> int | None:
+        """The user that owns the scratch, where it is not this process' own."""
+        return Cage(self.raw, "", -1, False).uid if self.raw["identity"] == "uid" else None
+
+    def script(
+        self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail
+    ) -> cage.Ended:
+        """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
+        path = os.path.join(self.work, phase)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.plan[phase])
+        os.chmod(path, 0o444)  # read by the user that the script runs as
+        bounds = Cage(self.raw, path, self._alive_fd, network)
+        bounds.environment["SUTURE_PHASE"] = phase
+        most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
+
+        def why_stop() -> str:
+            if self.aborted:
+                return "aborted"
+            if stage is not None and writable:
+                size, count = stage.use()
+                if size > most or count > _STAGE_ENTRIES:
+                    return "more written than the limits allow"
+            return ""
+
+        return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
+
+    def verifies(self, stage: Stage | None, *, network: bool, tail: Tail | None = None) -> bool | None:
+        """Whether the verification passes, with nothing writable; ``None`` where the plan has none."""
+        if not self.plan["verify"].strip():
+            return None
+        tail = Tail(4_096) if tail is None else tail
+        return self.script("verify", stage, writable=False, network=network, tail=tail).passed
+
+    def result(
+        self,
+        outcome: str,
+        detail: str = "",
+        before: Entries | None = None,
+        after: Entries | None = None,
+        diff: str = "",
+    ) -> dict[str, Any]:
+        """What is handed back, with digests by path."""
+        first = {path: digest(entry) for path, entry in (before or {}).items()}
+        last = {**first, **{path: digest(entry) for path, entry in (after or {}).items()}}
+        return {
+            "run_id": self.plan["run_id"],
+            "target": self.plan["target"],
+            "mode": self.plan["mode"],
+            "outcome": outcome,
+            "exit_code": self.exit_code,
+            "snapshot": self.claim if before else None,
+            "before": dict(list(first.items())[:_MOST_PATHS]),
+            "after": dict(list(last.items())[:_MOST_PATHS]),
+            "output_tail": self.tail.text(self.plan["secrets"]),
+            "detail": detail[:4_000],
+            "isolation": self.raw["isolation"] + self._network(),
+            "seconds": round(time.monotonic() - self.started, 4),
+            "diff": diff,
+        }
+
+    def _network(self) -> list[str]:
+        return ["network: shared, for the declared egress" if self.network else "network: none"]
+
+    @property
+    def network(self) -> bool:
+        return bool(self.plan["egress"]) and self.plan["mode"] != "rehearse"
+
+
+def why(ended: cage.Ended) -> str:
+    return ended.reason or f"exit code {ended.exit_code}"

@@ -1,0 +1,106 @@
+"""Where the runner's process begins: one job, one lock, one durable result."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import sys
+import time
+
+from suture_sandbox.runner.apply import apply
+from suture_sandbox.runner.durable import read_json, write_json
+from suture_sandbox.runner.job import Job
+from suture_sandbox.runner.rehearse import check, rehearse
+from suture_sandbox.runner.undo import roll_back_success
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUSY = 75
+"""Exit code: another runner, or a script that a killed one left, still lives."""
+_WAIT_SECONDS = 15.0
+_MODES = {"check": check, "rehearse": rehearse, "apply": apply, "rollback": roll_back_success}
+
+
+def main(work: str) -> int:
+    """Run the job in the folder ``work``; does nothing where its result is there already."""
+    os.umask(0o077)
+    lock = os.open(os.path.join(work, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not (_within_time(lambda: _taken(lock)) and _within_time(lambda: not _script_lives(work))):
+        return BUSY
+    # Every process of a script holds this pipe's reading end, of which nothing can be made but a pipe.
+    alive = os.open(os.path.join(work, "alive"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    raw = read_json(os.path.join(work, "job.json"))
+    if read_json(raw["result"]) is not None:
+        return 0
+    os.truncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    job = Job(raw, alive)
+
+    def on_term(*_: object) -> None:
+        job.aborted = True
+
+    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _remove_scratch(work)
+    result = _MODES[job.plan["mode"]](job)
+    write_json(raw["result"], result)
+    _remove_scratch(work)
+    return 0
+
+
+def _within_time(holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _WAIT_SECONDS
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _script_lives(work: str) -> bool:
+    """Whether a process that an earlier, killed runner started is still there."""
+    path = os.path.join(work, "alive")
+    try:
+        os.mkfifo(path, 0o600)
+    except FileExistsError:
+        pass
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    return True
+
+
+def _remove_scratch(work: str) -> None:
+    for name in ("stage", "copy", "undo-stage"):
+        _remove(os.path.join(work, name))
+
+
+def _remove(folder: str) -> None:
+    try:
+        os.chmod(folder, 0o700)  # the script may have closed it
+        found = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for item in found:
+        if item.is_dir(follow_symlinks=False):
+            _remove(item.path)
+        else:
+            os.unlink(item.path)
+    os.rmdir(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
