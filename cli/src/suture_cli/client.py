@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = "/api/generative-remediation/scripts"
 POLL_SECONDS = 0.3
+_LONGEST_WAIT_SECONDS = 20.0
 _SHORTEST_PREFIX = 4
 
 
@@ -65,16 +67,19 @@ class Client:
 
     def changes(self, remediation_id: str, seconds: float | None) -> Iterator[dict[str, Any]]:
         """The remediation as it is now and after each change of its states, for ``seconds`` or for ever."""
-        until = None if seconds is None else time.monotonic() + seconds
-        seen = -1
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        seen, state, wait = -1, None, 0.0
         while True:
-            document = self._find(f"/api/remediations/{remediation_id}")
-            if document is not None and len(document.get("states") or ()) != seen:
-                seen = len(document.get("states") or ())
+            document = self._find(f"/api/remediations/{remediation_id}", since=state, wait=round(wait, 1))
+            count = -1 if document is None else len(document.get("states") or ())
+            if document is not None and count != seen:
+                seen, state = count, document.get("state")
                 yield document
-            if until is not None and time.monotonic() >= until:
+            elif time.monotonic() < until:
+                time.sleep(POLL_SECONDS)
+            wait = max(0.0, min(_LONGEST_WAIT_SECONDS, until - time.monotonic()))
+            if wait <= 0:
                 return
-            time.sleep(POLL_SECONDS)
 
     def _by_prefix(self, prefix: str) -> str:
         if len(prefix) < _SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef-"):
@@ -90,8 +95,8 @@ class Client:
             raise BadInput(f"{what} id begins with {prefix}", field="ID", remedy="'suture list' shows them")
         return matches[0]
 
-    def _find(self, path: str) -> dict[str, Any] | None:
-        response = self._send("GET", path, query={})
+    def _find(self, path: str, **query: object) -> dict[str, Any] | None:
+        response = self._send("GET", path, query=query)
         return None if response.status_code == 404 else _content(response)
 
     def _call(

@@ -70,3 +70,53 @@ def test_stop_and_resume_name_what_they_stop(running: Any, suture: Suture) -> No
         {"target_id": "orders-api", "mode": "abort"},
         {},
     ]
+
+
+LETTER = {
+    "id": "0f" * 16,
+    "type": "rca.received",
+    "origin": "analyzer.rca.received",
+    "reason": "unknown category 'Weather'",
+    "field": "root_cause_category",
+    "remedy": "use one of Configuration",
+    "at": "2026-01-01T10:00:00+00:00",
+    "error": "PermanentError",
+    "size": 20,
+}
+
+
+@pytest.fixture
+def letters(running: Any) -> Any:
+    path = f"/api/dead-letters/{LETTER['id']}"
+    running.on("GET", "/api/dead-letters", (200, {"dead_letters": [LETTER]}))
+    running.on("GET", path, (200, {**LETTER, "body": '{"a":"\\u001b[2J"}', "stack": "Traceback\x1b[2J"}))
+    running.on("POST", f"{path}/replay", (202, {"id": LETTER["id"], "origin": LETTER["origin"]}))
+    running.on("DELETE", path, (200, {"id": LETTER["id"]}))
+    return running
+
+
+def test_dead_letters_are_listed_with_field_and_reason(letters: Any, suture: Suture) -> None:
+    shown = suture("dead-letters", "list").stdout
+    assert all(text in shown for text in (LETTER["id"], "root_cause_category", "unknown category"))
+
+
+def test_a_dead_letter_is_shown_replayed_and_dropped_by_the_beginning_of_its_id(
+    letters: Any, suture: Suture
+) -> None:
+    shown = suture("dead-letters", "show", "0f0f").stdout
+    assert all(text in shown for text in ("use one of Configuration", "body, 20 bytes", "Traceback"))
+    assert "\x1b[2J" not in shown
+    assert "analyzer.rca.received" in suture("dead-letters", "replay", "0f0f").stdout
+    assert suture("dead-letters", "drop", str(LETTER["id"])).exit_code == 0
+
+
+@pytest.mark.parametrize("identifier", ["unknown", "..", "", "a/b"])
+def test_a_dead_letter_that_is_not_there_is_bad_input(letters: Any, suture: Suture, identifier: str) -> None:
+    letters.on("GET", "/api/dead-letters", (200, {"dead_letters": []}))
+    assert suture("dead-letters", "drop", identifier).exit_code == 2
+
+
+def test_no_dead_letters_are_nothing_on_stdout(letters: Any, suture: Suture) -> None:
+    letters.on("GET", "/api/dead-letters", (200, {"dead_letters": []}))
+    result = suture("dead-letters", "list")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no dead letters\n")

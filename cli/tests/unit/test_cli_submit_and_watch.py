@@ -205,9 +205,7 @@ def test_list_shows_whole_ids_and_states(running: Any, suture: Suture) -> None:
 
 
 def test_what_a_finding_says_cannot_steer_the_terminal(running: Any, suture: Suture) -> None:
-    running.remediation(
-        "received", reference="a\x1b]0;owned\x07", category="[red]Other[/red]"
-    )
+    running.remediation("received", reference="a\x1b]0;owned\x07", category="[red]Other[/red]")
     documents = running.answers["GET", f"/api/remediations/{REMEDIATION}"][-1][1]
     running.on("GET", "/api/remediations", (200, {"remediations": [documents]}))
     for command in (("list",), ("show", REMEDIATION)):
