@@ -25,6 +25,7 @@ from suture_chassis.metrics import Result
 from suture_chassis.outbox import SIGNATURE_HEADER
 from suture_chassis.publisher import Outgoing, Publisher, Unroutable
 
+DIRECT_REPLY = "amq.rabbitmq.reply-to"
 _MAX_REPLY_TO = 250
 _MAX_CORRELATION = 200
 _MAX_STATE_FIELD = 10_000
@@ -119,7 +120,7 @@ class CommandDelivery(Delivery):
         return expires_at is None or datetime.now(UTC) + timedelta(seconds=delay) < expires_at
 
     async def _answer(self, message: IncomingMessage, reply: Reply) -> bool:
-        """Whether somebody got the reply."""
+        """Whether the reply went to somebody."""
         self._metrics.answered(self._command.TYPE, reply.status)
         target = message.reply_to
         if not target or len(target) > _MAX_REPLY_TO:
@@ -140,6 +141,8 @@ class CommandDelivery(Delivery):
                     id,
                     correlation_id=(message.correlation_id or "")[:_MAX_CORRELATION] or None,
                     persistent=False,
+                    # To the broker a direct reply address is no queue: a mandatory reply always comes back.
+                    mandatory=not target.startswith(DIRECT_REPLY),
                 )
             )
         except Unroutable:

@@ -14,7 +14,7 @@ from suture_contracts.base import Command, Reply
 from suture_contracts.topology import COMMANDS_EXCHANGE, OWNERS
 
 from suture_chassis import cloudevents
-from suture_chassis.answering import reply_type
+from suture_chassis.answering import DIRECT_REPLY, reply_type
 from suture_chassis.authority import Authority
 from suture_chassis.custody import Signer, sign_message
 from suture_chassis.errors import PermanentError, TemporaryError
@@ -22,7 +22,6 @@ from suture_chassis.outbox import SIGNATURE_HEADER
 from suture_chassis.publisher import Outgoing, send
 from suture_chassis.telemetry import Telemetry
 
-_REPLY_TO = "amq.rabbitmq.reply-to"
 _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, ConnectionError, RuntimeError)
 
 
@@ -41,7 +40,7 @@ class Asking:
         self._channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._channel.initialize()
         # The reply queue is the channel's own; it is consumed again after a reconnect.
-        queue = await self._channel.declare_queue(_REPLY_TO, passive=True)
+        queue = await self._channel.declare_queue(DIRECT_REPLY, passive=True)
         await queue.consume(self._on_reply, no_ack=True)
 
     async def ask(self, command: Command, timeout: float) -> Reply:  # noqa: ASYNC109
@@ -79,7 +78,7 @@ class Asking:
             headers,
             command.command_id,
             correlation_id=correlation_id,
-            reply_to=_REPLY_TO,
+            reply_to=DIRECT_REPLY,
         )
 
     async def _on_reply(self, message: AbstractIncomingMessage) -> None:

@@ -168,7 +168,9 @@ def _letter(message: AbstractIncomingMessage) -> DeadLetter:
         size=len(message.body),
         body=message.body[:_MAX_SHOWN].decode("utf-8", "replace"),
         headers={
-            key: str(value)[:1_000] for key, value in headers.items() if not key.startswith(DEAD_PREFIX)
+            key: str(value)[:1_000]
+            for key, value in headers.items()
+            if not key.startswith((DEAD_PREFIX, "x-delivery-count"))
         },
     )
 

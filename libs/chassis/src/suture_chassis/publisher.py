@@ -46,6 +46,7 @@ class Outgoing:
     correlation_id: str | None = None
     reply_to: str | None = None
     persistent: bool = True
+    mandatory: bool = True
 
     def properties(self) -> Basic.Properties:
         return Basic.Properties(
@@ -132,6 +133,6 @@ async def send(channel: AbstractRobustChannel, outgoing: Outgoing) -> None:
         exchange=outgoing.exchange,
         routing_key=outgoing.routing_key,
         properties=outgoing.properties(),
-        mandatory=True,
+        mandatory=outgoing.mandatory,
         wait=False,
     )

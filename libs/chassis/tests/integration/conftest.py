@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ from suture_chassis.messages import Received
 from suture_chassis.settings import ChassisSettings
 from suture_contracts import ids
 from suture_contracts.events import Finding, RcaAnalyzed
+from suture_contracts.examples import example
 from suture_contracts.findings import RcaReceived
 from suture_testkit.identities import Identities
+from suture_testkit.waiting import eventually
+from suture_testkit.wire import Seen, Wire
 
 
 def analysis(received: Received[RcaReceived], sequence: int = 0) -> RcaAnalyzed:
+    """What the small service publishes about a finding."""
     remediation = ids.remediation_id(received.source, received.id)
     finding = Finding(
         kind="rca",
@@ -36,16 +41,19 @@ def analysis(received: Received[RcaReceived], sequence: int = 0) -> RcaAnalyzed:
 
 
 class Analyzer:
-    """Writes one document a finding."""
+    """Writes one document a finding; ``before`` runs first in its handler."""
 
     def __init__(self, settings: ChassisSettings) -> None:
         self.service = Service("analyzer", settings)
         self.analyses = self.service.store.documents("analyses")
         self.handled: list[Received[RcaReceived]] = []
+        self.before: Callable[[Received[RcaReceived]], Awaitable[None]] | None = None
         self.service.on(RcaReceived, self.on_rca_received)
 
     async def on_rca_received(self, received: Received[RcaReceived]) -> None:
         self.handled.append(received)
+        if self.before is not None:
+            await self.before(received)
         event = analysis(received)
         document = {"_id": str(event.remediation_id), "state": "analyzed", "revision": 1}
         await self.analyses.insert(document, events=[event], cause=received)
@@ -65,3 +73,37 @@ def settings_for(trust: Identities) -> Callable[..., ChassisSettings]:
 def analyzer(settings_for: Callable[..., ChassisSettings]) -> Analyzer:
     """Built, not started."""
     return Analyzer(settings_for("analyzer"))
+
+
+@pytest.fixture
+def finding() -> RcaReceived:
+    """A root-cause finding."""
+    message = example("rca.received")
+    assert isinstance(message, RcaReceived)
+    return message
+
+
+@pytest.fixture
+def one_dead_letter(wire: Wire) -> Callable[[], Awaitable[Seen]]:
+    """Waits for the one dead letter that there should be."""
+
+    async def wait() -> Seen:
+        found: list[Seen] = []
+
+        async def arrived() -> bool:
+            found.extend(await wire.dead_letters())
+            return bool(found)
+
+        await eventually(arrived)
+        assert len(found) == 1
+        return found[0]
+
+    return wait
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
