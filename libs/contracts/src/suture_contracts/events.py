@@ -112,6 +112,7 @@ class ScriptGenerationFailed(RemediationEvent):
     TYPE: ClassVar[str] = "script.generation_failed"
 
     script_id: UUID
+    revision: int | None = Field(default=None, ge=1, description="The revision that could not be made")
     reason: Text
     tried: tuple[Line, ...] = ()
     finding: Finding

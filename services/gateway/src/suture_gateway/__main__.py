@@ -1,0 +1,3 @@
+from suture_gateway.main import main
+
+main()

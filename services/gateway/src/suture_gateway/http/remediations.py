@@ -1,0 +1,112 @@
+"""Findings in, remediations out: /api/findings, /api/vulnerabilities, /api/remediations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from suture_contracts import commands
+from suture_contracts.base import Principal
+from suture_contracts.findings import RcaReceived, VulnerabilityReported
+
+from suture_gateway.domain import TERMINAL, WAITING
+from suture_gateway.http.bodies import documented, json_body
+from suture_gateway.http.context import api_of, send
+from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
+from suture_gateway.http.problems import problem
+from suture_gateway.http.requests import ReasonRequest
+from suture_gateway.reading import state_of
+from suture_gateway.reads import Document
+from suture_gateway.views import remediation_summary, remediation_view
+
+router = APIRouter(prefix="/api", tags=["remediations"])
+
+
+@router.post("/findings", status_code=202, openapi_extra=documented(RcaReceived))
+async def submit_finding(
+    request: Request, caller: Reader, body: Annotated[RcaReceived, Depends(json_body(RcaReceived))]
+) -> JSONResponse:
+    """Submit a root-cause finding; its fix runs by itself where policy allows, unless ``start`` says no."""
+    return await _open(request, caller, finding=body, start=body.start)
+
+
+@router.post("/vulnerabilities", status_code=202, openapi_extra=documented(VulnerabilityReported))
+async def submit_vulnerability(
+    request: Request,
+    caller: Reader,
+    body: Annotated[VulnerabilityReported, Depends(json_body(VulnerabilityReported))],
+) -> JSONResponse:
+    """Submit a vulnerability of a package."""
+    return await _open(request, caller, vulnerability=body, start=body.start)
+
+
+async def _open(request: Request, caller: Principal, **fields: object) -> JSONResponse:
+    reply = await send(request, caller, commands.Generate, **fields)
+    location = {"Location": f"/api/remediations/{reply.body['remediation_id']}"}
+    return JSONResponse(reply.body, 202, location)
+
+
+@router.get("/remediations")
+async def list_remediations(
+    request: Request, caller: Reader, state: Word = None, limit: Limit = 50, cursor: Cursor = None
+) -> JSONResponse:
+    """The remediations, newest first, without their scripts and reports."""
+    query: Document = {"head.state": state} if known_state(state, "state") else {}
+    page = await api_of(request).remediations.page(query, limit, cursor, texts=False)
+    summaries = [remediation_summary(document) for document in page.documents]
+    return JSONResponse({"remediations": summaries, "next_cursor": page.cursor})
+
+
+@router.get("/remediations/{remediation_id}")
+async def get_remediation(
+    request: Request, caller: Reader, remediation_id: UUID, wait: Wait = 0, since: Word = None
+) -> JSONResponse:
+    """One remediation with all that is known of it.
+
+    ``wait``: answer when its state is another than ``since``; without ``since``, when it ended or waits for
+    someone.
+    """
+    known_state(since, "since")
+
+    def until(document: Document) -> bool:
+        state = state_of(document)
+        return state != since if since else state in TERMINAL or state in WAITING
+
+    document = await api_of(request).remediations.wait(str(remediation_id), until, wait)
+    return JSONResponse(remediation_view(_found(document)))
+
+
+def _found(document: Document | None) -> Document:
+    if document is None:
+        raise problem(
+            404, "no such remediation", field="remediation_id", remedy="list them with GET /api/remediations"
+        )
+    return document
+
+
+@router.post(
+    "/remediations/{remediation_id}/rollback", status_code=202, openapi_extra=documented(ReasonRequest)
+)
+async def roll_back(
+    request: Request,
+    caller: Operator,
+    remediation_id: UUID,
+    body: Annotated[ReasonRequest, Depends(json_body(ReasonRequest, optional=True))],
+) -> JSONResponse:
+    """Take a remediation's execution back."""
+    document = _found(await api_of(request).remediations.get(str(remediation_id)))
+    execution = document.get("execution")
+    if execution is None:
+        raise problem(
+            409,
+            "nothing was executed that could be taken back",
+            remedy="deny the script instead",
+            state={"state": state_of(document)},
+        )
+    reply = await send(
+        request, caller, commands.RequestRollback, execution_id=execution["execution_id"], reason=body.reason
+    )
+    location = {"Location": f"/api/remediations/{remediation_id}"}
+    return JSONResponse({"remediation_id": str(remediation_id), **reply.body}, 202, location)

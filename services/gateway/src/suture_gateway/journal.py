@@ -1,0 +1,195 @@
+"""The journal: every event once, in a hash chain, written in batches that survive a kill at any point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, PyMongoError
+from suture_chassis.errors import PermanentError, TemporaryError
+from suture_chassis.messages import Received
+from suture_contracts.base import Event
+
+from suture_gateway.chain import Fact, Head, link
+from suture_gateway.fold import remediation_of
+
+Collection = AsyncCollection[dict[str, Any]]
+Fold = Callable[[int, Event, Fact], None]
+
+_BATCH = 256
+_ATTEMPTS = 8
+_DUPLICATE_KEY = 11000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    fact: Fact
+    event: Event
+    body: bytes
+    done: asyncio.Future[None]
+
+
+class Journal:
+    """Appends events; whoever appends waits until theirs is stored.
+
+    A second writer cannot fork the chain: an entry's number is its ``_id``. An event that is already there is
+    dropped by the unique index on ``key``. ``folded`` is called once for each new entry, in the chain's
+    order; ``reread`` is awaited whenever it is not certain what the store holds, with the head found there.
+    """
+
+    def __init__(self, entries: Collection, folded: Fold, reread: Callable[[Head], Awaitable[None]]) -> None:
+        self._entries = entries
+        self._folded = folded
+        self._reread = reread
+        self._head: Head | None = None
+        self._waiting: list[_Waiting] = []
+        self._work = asyncio.Event()
+
+    @property
+    def head(self) -> Head | None:
+        """The last entry that is known to be stored; None while that is not certain."""
+        return self._head
+
+    async def open(self) -> None:
+        """Create the index, find the head, and fold what a crash left unfolded."""
+        await self._entries.create_index([("key", ASCENDING)], unique=True)
+        await self._entries.create_index([("remediation_id", ASCENDING), ("_id", ASCENDING)])
+        await self._find_head()
+
+    async def append(self, received: Received[Event]) -> None:
+        """Record an event. Returns once it is stored, also where it was before."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(_fact(received), received.message, received.body, done))
+        self._work.set()
+        await done
+
+    async def run(self) -> None:
+        """Write what waits, batch by batch; runs until cancelled."""
+        while True:
+            await self._work.wait()
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            if not self._waiting:
+                self._work.clear()
+            await self._record(batch)
+
+    async def _record(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await self._write(batch)
+        except asyncio.CancelledError:
+            _settle(batch, TemporaryError("the journal was stopped"))
+            raise
+        except (PyMongoError, TemporaryError) as error:
+            # What the store holds now is not certain: the next batch starts from what it says.
+            self._head = None
+            _settle(batch, TemporaryError(f"the journal could not be written: {error}"))
+        except Exception as error:
+            self._head = None
+            if len(batch) == 1:
+                _settle(batch, PermanentError(f"the event cannot be journalled: {error}"))
+                return
+            # One event that cannot be stored must not take the others with it.
+            for waiting in batch:
+                await self._record([waiting])
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        left = _first_of_each_key(batch)
+        for _ in range(_ATTEMPTS):
+            head = self._head or await self._find_head()
+            if not left:
+                break
+            try:
+                await self._insert(head, left)
+                left = []
+                break
+            except BulkWriteError as error:
+                if any(problem.get("code") != _DUPLICATE_KEY for problem in error.details["writeErrors"]):
+                    raise
+                self._head = None
+                left = await self._not_yet_stored(left)
+        if left:
+            raise TemporaryError("other writers kept taking the journal's next place")
+        _settle(batch, None)
+
+    async def _insert(self, head: Head, batch: Sequence[_Waiting]) -> None:
+        documents = []
+        linked = link(head, [waiting.fact for waiting in batch])
+        for waiting, (place, previous) in zip(batch, linked, strict=True):
+            documents.append(_document(waiting, place, previous))
+        await self._entries.insert_many(documents, ordered=True)
+        self._head = linked[-1][0]
+        for waiting, (place, _) in zip(batch, linked, strict=True):
+            self._folded(place.seq, waiting.event, waiting.fact)
+
+    async def _not_yet_stored(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+        keys = [waiting.fact.key for waiting in batch]
+        stored = {entry["key"] async for entry in self._entries.find({"key": {"$in": keys}}, {"key": 1})}
+        return [waiting for waiting in batch if waiting.fact.key not in stored]
+
+    async def _find_head(self) -> Head:
+        newest = await self._entries.find({}, {"digest": 1}).sort([("_id", DESCENDING)]).limit(1).to_list()
+        head = Head(newest[0]["_id"], newest[0]["digest"]) if newest else Head()
+        await self._reread(head)
+        self._head = head
+        return head
+
+
+def _fact(received: Received[Event]) -> Fact:
+    remediation = remediation_of(received.message, event_id=received.id, source=received.source)
+    return Fact(
+        # The type is part of it, so that a stranger's finding cannot take the place of a service's event.
+        key=f"{received.type} {received.source} {received.id}",
+        event_id=received.id,
+        source=received.source,
+        type=received.type,
+        remediation_id=None if remediation is None else str(remediation),
+        at_ms=int((received.time - _EPOCH).total_seconds() * 1000),
+        body_digest=received.digest,
+        signer=received.signer,
+    )
+
+
+def time_of(fact: Fact) -> datetime:
+    """The event's time, to the millisecond that the journal keeps."""
+    return datetime.fromtimestamp(fact.at_ms / 1000, UTC)
+
+
+def _document(waiting: _Waiting, place: Head, previous: str) -> dict[str, Any]:
+    fact = waiting.fact
+    return {
+        "_id": place.seq,
+        "key": fact.key,
+        "event_id": fact.event_id,
+        "source": fact.source,
+        "type": fact.type,
+        "remediation_id": fact.remediation_id,
+        "at_ms": fact.at_ms,
+        "body_digest": fact.body_digest,
+        "body": waiting.body,
+        "signer": fact.signer,
+        "previous": previous,
+        "digest": place.digest,
+    }
+
+
+def _first_of_each_key(batch: Sequence[_Waiting]) -> list[_Waiting]:
+    first: dict[str, _Waiting] = {}
+    for waiting in batch:
+        first.setdefault(waiting.fact.key, waiting)
+    return list(first.values())
+
+
+def _settle(batch: Sequence[_Waiting], error: Exception | None) -> None:
+    for waiting in batch:
+        if waiting.done.done():
+            continue
+        if error is None:
+            waiting.done.set_result(None)
+        else:
+            waiting.done.set_exception(error)
+            waiting.done.exception()  # read once: a waiter that was cancelled meanwhile is no error

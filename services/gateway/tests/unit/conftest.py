@@ -1,0 +1,108 @@
+"""A remediation's whole life as events, for tests of the fold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from suture_contracts import ids
+from suture_contracts.base import Event
+from suture_contracts.examples import example
+from suture_gateway.change import Change
+from suture_gateway.fold import fold
+
+START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+REMEDIATION = ids.remediation_id("detector", "anomaly-123")
+SCRIPT = ids.script_id(REMEDIATION)
+
+
+def changed(message_type: str, **fields: Any) -> Event:
+    event = example(message_type)
+    assert isinstance(event, Event)
+    return event.model_copy(update=fields)
+
+
+def of_revision(message_type: str, revision: int, **fields: Any) -> Event:
+    event = changed(message_type, **fields)
+    if "script" in type(event).model_fields:
+        script = event.script.model_copy(update={"revision": revision})  # type: ignore[attr-defined]
+        return event.model_copy(update={"script": script})
+    return event.model_copy(update={"revision": revision})
+
+
+def change_of(event: Event, number: int) -> Change:
+    """The change of the story's event number ``number``; a minute passes between two."""
+    event_id = "anomaly-123" if event.TYPE == "rca.received" else f"event-{number}"
+    change = fold(event, event_id=event_id, source="detector", at=START + timedelta(minutes=number))
+    assert change is not None
+    return change
+
+
+@pytest.fixture
+def story() -> list[Event]:
+    """Refused, repaired, rehearsed, approved, succeeded, and then taken back."""
+    second = ids.execution_id(ids.approval_id(SCRIPT, 2))
+    return [
+        changed("rca.received"),
+        changed("rca.analyzed"),
+        of_revision("script.generated", 1),
+        of_revision("script.rejected", 1, final=False),
+        changed("rca.analyzed", sequence=1),
+        of_revision("script.generated", 2, sequence=1),
+        of_revision("script.validated", 2),
+        of_revision("rehearsal.requested", 2),
+        of_revision("rehearsal.completed", 2),
+        of_revision("approval.requested", 2, notify_only=False),
+        of_revision("script.approved", 2),
+        of_revision("execution.started", 2, mode="apply", execution_id=second),
+        of_revision("execution.completed", 2, mode="apply", execution_id=second, outcome="succeeded"),
+        changed("rollback.requested", execution_id=second),
+        of_revision("execution.started", 2, mode="rollback", execution_id=second, sequence=5),
+        of_revision(
+            "execution.completed", 2, mode="rollback", execution_id=second, outcome="rolled_back", sequence=6
+        ),
+    ]
+
+
+@pytest.fixture
+def changes(story: list[Event]) -> list[Change]:
+    return [change_of(event, number) for number, event in enumerate(story)]
+
+
+def applied(document: dict[str, Any], change: Change) -> dict[str, Any]:
+    """What the store makes of a change: MongoDB's $max, $min and $set, for the values that changes have."""
+    update = change.update()
+    for path, value in update["$max"].items():
+        kept = document.get(path)
+        if kept is None or _place(kept) < _place(value):
+            document[path] = value
+    for path, value in update["$min"].items():
+        kept = document.get(path)
+        if kept is None or _place(value) < _place(kept):
+            document[path] = value
+    return {**document, **update["$set"]}
+
+
+def _place(value: Any) -> Any:
+    return tuple(list(value.values())[:2]) if isinstance(value, dict) else value
+
+
+@pytest.fixture
+def apply_change() -> Any:
+    return applied
+
+
+@pytest.fixture
+def make_event() -> Any:
+    return changed
+
+
+@pytest.fixture
+def make_change() -> Any:
+    return change_of
+
+
+@pytest.fixture
+def make_revision() -> Any:
+    return of_revision
