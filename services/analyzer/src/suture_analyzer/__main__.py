@@ -1,0 +1,3 @@
+from suture_analyzer.main import main
+
+main()

@@ -1,0 +1,176 @@
+"""Pure decisions: what was asked, which targets it means, what is published of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from suture_contracts.base import Principal, Start
+from suture_contracts.events import RcaAnalyzed
+from suture_contracts.findings import RcaReceived, VulnerabilityReported
+from suture_contracts.ids import sha256
+from suture_contracts.target import Target
+from suture_generation.analysis import Analysis, Templates, analyze_rca, analyze_report
+
+MAX_TARGETS = 100
+
+
+class TooManyTargets(ValueError):
+    """A finding means more targets than one script may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A finding or a vulnerability, how it is to start, and who asked for it (nobody: a detector)."""
+
+    message: RcaReceived | VulnerabilityReported
+    start: Start
+    requested_by: Principal | None = None
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return self.message.affected_systems
+
+    @property
+    def owner(self) -> str | None:
+        """Whose targets are meant where the finding names none: the agent's that asks."""
+        asker = self.requested_by
+        return asker.id if asker is not None and asker.role == "agent" and not self.systems else None
+
+    def digest(self) -> str:
+        """Tells a repeated request from another one under the same id."""
+        return sha256(f"{self.message.TYPE}:{self.start}:{self.message.model_dump_json()}".encode())
+
+    def stored(self) -> dict[str, Any]:
+        return {
+            "type": self.message.TYPE,
+            "message": self.message.model_dump(mode="json"),
+            "start": self.start,
+            "requested_by": self.requested_by.model_dump() if self.requested_by else None,
+        }
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Request:
+        model = RcaReceived if stored["type"] == RcaReceived.TYPE else VulnerabilityReported
+        asker = stored["requested_by"]
+        return cls(
+            model.model_validate(stored["message"]),
+            stored["start"],
+            Principal.model_validate(asker) if asker else None,
+        )
+
+
+class Registry:
+    """The registered targets, found by id, by the services that run there, or by owner."""
+
+    def __init__(self, targets: Iterable[Target] = ()) -> None:
+        self._targets: dict[str, Target] = {}
+        self._by_name: dict[str, set[str]] = {}
+        self._by_owner: dict[str, set[str]] = {}
+        for target in targets:
+            self.put(target)
+
+    def put(self, target: Target) -> None:
+        self.remove(target.id)
+        self._targets[target.id] = target
+        for name in names_of(target):
+            self._by_name.setdefault(name, set()).add(target.id)
+        self._by_owner.setdefault(target.owner, set()).add(target.id)
+
+    def remove(self, target_id: str) -> None:
+        known = self._targets.pop(target_id, None)
+        if known is not None:
+            for name in names_of(known):
+                self._by_name[name].discard(target_id)
+            self._by_owner[known.owner].discard(target_id)
+
+    def resolve(self, request: Request) -> tuple[Target, ...]:
+        """The targets that a request means, by id; raises ``TooManyTargets``."""
+        found: set[str] = set()
+        for system in request.systems:
+            found |= self._by_name.get(system, set())
+        if request.owner is not None:
+            found |= self._by_owner.get(request.owner, set())
+        if len(found) > MAX_TARGETS:
+            raise TooManyTargets(
+                f"affected_systems means {len(found)} targets; one finding takes {MAX_TARGETS}"
+            )
+        return tuple(self._targets[target_id] for target_id in sorted(found))
+
+
+def names_of(target: Target) -> tuple[str, ...]:
+    """What findings may call a target: its id, and the services that its facts list."""
+    services = target.facts.get("services", ())
+    named = (
+        [name for name in services if isinstance(name, str)] if isinstance(services, (list, tuple)) else []
+    )
+    return tuple(dict.fromkeys((target.id, *named[:100])))
+
+
+def analyse(request: Request, targets: Sequence[Target], templates: Templates) -> Analysis:
+    if isinstance(request.message, RcaReceived):
+        return analyze_rca(request.message, targets, templates)
+    return analyze_report(request.message, targets, templates)
+
+
+def event_of(
+    remediation_id: UUID,
+    sequence: int,
+    cause: dict[str, str],
+    request: Request,
+    analysis: Analysis,
+    targets: tuple[Target, ...],
+) -> RcaAnalyzed:
+    """``cause`` has ``causation_id`` and ``causation_digest``."""
+    return RcaAnalyzed(
+        remediation_id=remediation_id,
+        sequence=sequence,
+        causation_id=cause["causation_id"],
+        causation_digest=cause["causation_digest"],
+        outcome="analyzed" if analysis.actionable else "no_action",
+        reason=analysis.reason,
+        finding=analysis.finding,
+        script_type=analysis.script_type,
+        complexity=analysis.complexity,
+        template=analysis.template,
+        predefined=analysis.predefined,
+        targets=targets,
+        start=request.start,
+        requested_by=request.requested_by,
+    )
+
+
+def document_of(
+    remediation_id: UUID,
+    cause: dict[str, str],
+    request: Request,
+    analysis: Analysis,
+    targets: tuple[Target, ...],
+) -> dict[str, Any]:
+    """The analysis as it is stored; what a later analysis changes is ``changes_of``."""
+    return {
+        "_id": str(remediation_id),
+        "request": request.stored(),
+        "request_digest": request.digest(),
+        "systems": list(request.systems),
+        "owner": request.owner,
+        "cause": cause,
+        **changes_of(0, analysis, targets),
+    }
+
+
+def changes_of(sequence: int, analysis: Analysis, targets: Sequence[Target]) -> dict[str, Any]:
+    template = analysis.template
+    return {
+        "state": "analyzed" if analysis.actionable else "no_action",
+        "sequence": sequence,
+        "reason": analysis.reason,
+        "category": analysis.finding.category,
+        "severity": analysis.finding.severity,
+        "fingerprint": analysis.finding.fingerprint,
+        "template": f"{template.id}:{template.revision}" if template else None,
+        "targets": [target.id for target in targets],
+        "needs_target": analysis.actionable and not targets,
+    }

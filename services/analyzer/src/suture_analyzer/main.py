@@ -1,0 +1,60 @@
+"""The composition root: settings, adapters, what is consumed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import Field
+from suture_chassis.app import Service
+from suture_chassis.settings import ChassisSettings
+from suture_contracts import commands, events, findings
+from suture_contracts.base import Role
+
+from suture_analyzer.handlers import Handlers
+from suture_analyzer.service import Analyzer
+from suture_analyzer.shelf import Shelf
+from suture_analyzer.targets import Targets
+
+_WRITERS: set[Role] = {"supervisor", "admin"}
+
+
+class Settings(ChassisSettings):
+    analyzer_reload_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="How often templates and targets are read anew"
+    )
+
+
+def build(settings: Settings) -> Service:
+    service = Service("analyzer", settings)
+    targets = Targets(service.store)
+    shelf = Shelf(service.store)
+    analyzer = Analyzer(service.store, targets, shelf, service.log)
+    handlers = Handlers(analyzer, targets, shelf)
+
+    service.on(findings.RcaReceived, handlers.on_rca_received)
+    service.on(findings.VulnerabilityReported, handlers.on_vulnerability_reported)
+    service.on(events.TargetRegistered, handlers.on_target_registered)
+    service.on(events.TargetUpdated, handlers.on_target_registered)
+    service.on(events.TargetRemoved, handlers.on_target_removed)
+    service.command(commands.Generate, handlers.on_generate)
+    service.command(commands.ListTemplates, handlers.on_list_templates)
+    service.command(commands.CreateTemplate, handlers.on_create_template, roles=_WRITERS)
+    service.command(commands.UpdateTemplate, handlers.on_update_template, roles=_WRITERS)
+    service.command(commands.DeleteTemplate, handlers.on_delete_template, roles=_WRITERS)
+    service.on_start(analyzer.prepare)
+    service.on_start(shelf.seed)
+    service.on_start(targets.load)
+
+    async def stay_fresh() -> None:
+        while True:
+            await asyncio.sleep(settings.analyzer_reload_seconds)
+            await shelf.load()
+            await targets.load()
+            await analyzer.judge_waiting()
+
+    service.background("stay_fresh", stay_fresh)
+    return service
+
+
+def main() -> None:
+    build(Settings()).run()

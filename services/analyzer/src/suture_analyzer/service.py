@@ -1,0 +1,127 @@
+"""Use cases: judge a finding, judge it again when its target is registered."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from structlog.typing import FilteringBoundLogger
+from suture_chassis.errors import Conflict, PermanentError
+from suture_chassis.messages import Received
+from suture_chassis.store import Store, Written
+from suture_contracts import ids
+from suture_contracts.findings import VulnerabilityReported
+from suture_contracts.target import Target
+
+from suture_analyzer.domain import (
+    Request,
+    TooManyTargets,
+    analyse,
+    changes_of,
+    document_of,
+    event_of,
+    names_of,
+)
+from suture_analyzer.shelf import Shelf
+from suture_analyzer.targets import Targets
+
+ANALYSES = "analyses"
+VULNERABILITIES = "vulnerabilities"
+_AGAIN = {"request": 1, "sequence": 1, "cause": 1}
+
+
+class Analyzer:
+    """Owns ``analyses`` and ``vulnerabilities``."""
+
+    def __init__(self, store: Store, targets: Targets, shelf: Shelf, log: FilteringBoundLogger) -> None:
+        self._collection = store.collection(ANALYSES)
+        self._analyses = store.documents(ANALYSES)
+        self._vulnerabilities = store.documents(VULNERABILITIES)
+        self._targets = targets
+        self._shelf = shelf
+        self._log = log
+
+    async def prepare(self) -> None:
+        await self._collection.create_index([("needs_target", 1), ("systems", 1)])
+        await self._collection.create_index("fingerprint")
+
+    async def open_remediation(self, request: Request, cause: Received[Any]) -> UUID:
+        """Judges a request and publishes what came of it; the same message opens the same remediation."""
+        remediation_id = ids.remediation_id(cause.source, cause.id)
+        if isinstance(request.message, VulnerabilityReported):
+            await self._keep_vulnerability(remediation_id, request.message, cause)
+        targets = self._resolve(request)
+        analysis = analyse(request, targets, self._shelf.templates)
+        caused = cause.caused()
+        document = document_of(remediation_id, caused, request, analysis, targets)
+        event = event_of(remediation_id, 0, caused, request, analysis, targets)
+        written = await self._analyses.insert(document, events=[event], cause=cause)
+        if written is Written.DUPLICATE:
+            await self._must_be_same(remediation_id, request)
+        elif document["needs_target"] and self._targets.registry.resolve(request):
+            # The target came while this was written, and its event did not see this analysis yet.
+            await self._judge_again(document, caused, None)
+        return remediation_id
+
+    async def target_came(self, target: Target, cause: Received[Any]) -> None:
+        """Judges again what waits for this target."""
+        waits_for_owner = {"owner": target.owner, "systems": []}
+        waits_for_name = {"systems": {"$in": list(names_of(target))}}
+        query = {"needs_target": True, "$or": [waits_for_name, waits_for_owner]}
+        await self._judge_waiting(query, cause)
+
+    async def judge_waiting(self) -> None:
+        """Judges again whatever waits for a target that another replica has learned of."""
+        await self._judge_waiting({"needs_target": True}, None)
+
+    async def _judge_waiting(self, query: dict[str, Any], cause: Received[Any] | None) -> None:
+        waiting = await self._collection.find(query, _AGAIN).to_list(None)
+        for document in waiting:
+            request = Request.of(document["request"])
+            if self._targets.registry.resolve(request):
+                await self._judge_again(document, cause.caused() if cause else document["cause"], cause)
+
+    async def _judge_again(
+        self, document: dict[str, Any], caused: dict[str, str], cause: Received[Any] | None
+    ) -> None:
+        request = Request.of(document["request"])
+        targets = self._resolve(request)
+        analysis = analyse(request, targets, self._shelf.templates)
+        sequence = document["sequence"] + 1
+        event = event_of(UUID(document["_id"]), sequence, caused, request, analysis, targets)
+        try:
+            await self._analyses.update(
+                document["_id"],
+                guard={"sequence": document["sequence"], "needs_target": True},
+                change={"$set": changes_of(sequence, analysis, targets)},
+                events=[event],
+                cause=cause,
+            )
+        except Conflict:
+            self._log.info("judged_by_another", remediation_id=document["_id"])
+
+    async def _keep_vulnerability(
+        self, remediation_id: UUID, vulnerability: VulnerabilityReported, cause: Received[Any]
+    ) -> None:
+        report = vulnerability.model_dump(mode="json")
+        await self._vulnerabilities.insert(
+            {"_id": str(remediation_id), "state": "reported", **report}, cause=cause
+        )
+
+    async def _must_be_same(self, remediation_id: UUID, request: Request) -> None:
+        stored = await self._analyses.get(str(remediation_id))
+        if stored is not None and stored["request_digest"] != request.digest():
+            raise Conflict(
+                "another finding was sent under this id",
+                current={"remediation_id": str(remediation_id), "state": stored["state"]},
+                field="id",
+                remedy="give each finding an id of its own",
+            )
+
+    def _resolve(self, request: Request) -> tuple[Target, ...]:
+        try:
+            return self._targets.registry.resolve(request)
+        except TooManyTargets as error:
+            raise PermanentError(
+                str(error), field="affected_systems", remedy="submit one finding per group of systems"
+            ) from error
