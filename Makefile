@@ -1,0 +1,83 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+bin := .venv/bin
+sources := $(wildcard libs services cli bench tests examples)
+packages := $(notdir $(patsubst %/__init__.py,%,$(wildcard libs/*/src/*/__init__.py services/*/src/*/__init__.py cli/src/*/__init__.py)))
+suites := $(wildcard libs/*/tests services/*/tests cli/tests bench/tests tests)
+workers ?= 2
+run := $(bin)/python -m suture_testkit run -- $(bin)/python -m pytest
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: ## install what is missing: system packages, uv, the locked packages in .venv; may be repeated
+	@.ci/setup
+
+.PHONY: demo
+demo: setup ## fix a really broken service through the whole system; leaves nothing running
+	@$(bin)/suture demo
+
+.PHONY: up
+up: setup ## start the system in the background; addresses and keys are in .suture/run.json
+	@$(bin)/suture up --detach
+
+.PHONY: down
+down: ## end what `make up` started
+	@$(bin)/suture down
+
+.PHONY: test
+test: setup ## every fast suite (unit, integration, e2e) on a real broker and a real store
+	@$(run) -n $(workers) -m "not chaos and not docker and not slow" $(suites)
+
+.PHONY: test-chaos
+test-chaos: setup ## processes are killed while work is in flight
+	@$(run) -m chaos $(suites)
+
+.PHONY: test-docker
+test-docker: setup ## the tests that need a Docker engine, and the testkit's containers
+	@SUTURE_TEST_BACKEND=containers $(run) -m docker $(suites)
+	@SUTURE_TEST_BACKEND=containers $(run) libs/testkit/tests
+
+.PHONY: coverage
+coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
+	@$(run) -n $(workers) -m "not chaos and not docker and not slow" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict, import rules
+	@$(bin)/ruff check $(sources)
+	@$(bin)/ruff format --check $(sources)
+	@$(bin)/mypy $(addprefix -p ,$(packages))
+	@$(bin)/lint-imports
+
+.PHONY: format
+format: setup ## let ruff format and fix what it can
+	@$(bin)/ruff format $(sources)
+	@$(bin)/ruff check --fix $(sources)
+
+.PHONY: schemas
+schemas: setup ## write the committed JSON Schemas and the AsyncAPI document from the models
+	@$(bin)/python -m suture_contracts.schemas
+
+.PHONY: bench-pipeline
+bench-pipeline: setup ## pipelines a second beside a Celery chain; ends with one line of JSON
+	@$(bin)/python -m bench.pipeline
+
+.PHONY: compose-check
+compose-check: setup ## check docker-compose.yml and the Dockerfile without an engine
+	@$(bin)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(bin)/hadolint $$(find deploy -name 'Dockerfile*')
+	@if command -v docker-compose >/dev/null; then docker-compose config -q; else echo "docker-compose is not installed: its own check was left out"; fi
+
+.PHONY: lock
+lock: setup ## resolve the dependencies into both lock files; make lock upgrade=1 renews the versions
+	@.ci/lock $(if $(upgrade),--upgrade)
+
+.PHONY: clean
+clean: ## remove caches and reports; keeps .venv and .suture
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
+	@find $(sources) -name __pycache__ -type d -prune -exec rm -rf {} +
