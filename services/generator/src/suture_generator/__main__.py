@@ -1,0 +1,3 @@
+from suture_generator.main import main
+
+main()

@@ -1,0 +1,69 @@
+"""The composition root: settings, adapters, what is consumed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from suture_chassis.app import Service
+from suture_chassis.settings import ChassisSettings
+from suture_contracts import events
+from suture_generation.providers import Provider, get_llm_client
+
+from suture_generator.domain import Planner
+from suture_generator.handlers import Handlers
+from suture_generator.service import Generator
+from suture_generator.worker import ModelWorker
+
+
+class Settings(ChassisSettings):
+    """The provider's key comes from OPENAI_API_KEY or ANTHROPIC_API_KEY. Times are seconds."""
+
+    generator_provider: Literal["none", "openai", "anthropic"] = "none"
+    generator_model: str | None = Field(default=None, description="The provider's default where not set")
+    generator_base_url: str | None = Field(default=None, description="Any service that speaks its API")
+    generator_timeout: float = Field(default=60.0, gt=0, le=600, description="Of one call")
+    generator_deadline: float = Field(
+        default=300.0, gt=0, le=3600, description="Of one script, retries included"
+    )
+    generator_concurrency: int = Field(
+        default=4, ge=1, le=64, description="Scripts that models write at once"
+    )
+
+
+def build(settings: Settings) -> Service:
+    """Raises ``ProviderMisconfigured`` where a key is missing: better at start than with each finding."""
+    service = Service("generator", settings)
+    provider = _provider(settings)
+    planner = Planner(has_model=provider.name != "none")
+    worker = ModelWorker(
+        service.store,
+        provider,
+        planner,
+        service.log,
+        instance=settings.instance,
+        concurrency=settings.generator_concurrency,
+        deadline=settings.generator_deadline,
+    )
+    generator = Generator(service.store, planner, service.log, worker.take)
+    handlers = Handlers(generator)
+
+    service.on(events.RcaAnalyzed, handlers.on_rca_analyzed)
+    service.on(events.ScriptRejected, handlers.on_script_rejected)
+    service.on(events.ExecutionCompleted, handlers.on_execution_completed)
+    service.on_start(generator.prepare)
+    service.background("model_worker", lambda: worker.run(generator))
+    return service
+
+
+def _provider(settings: Settings) -> Provider:
+    return get_llm_client(
+        settings.generator_provider,
+        model=settings.generator_model,
+        base_url=settings.generator_base_url,
+        timeout=settings.generator_timeout,
+    )
+
+
+def main() -> None:
+    build(Settings()).run()

@@ -1,0 +1,182 @@
+"""Use cases: a script for an analysis, the next one after a refusal, the outcomes for later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+from suture_chassis.errors import Conflict, TemporaryError
+from suture_chassis.messages import Received
+from suture_chassis.store import Store
+from suture_contracts import ids
+from suture_contracts.base import RemediationEvent
+from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptRejected
+
+from suture_generator.domain import (
+    Ask,
+    Made,
+    Place,
+    Planner,
+    Step,
+    changes_of,
+    failed,
+    generated,
+    history_of,
+)
+
+SCRIPTS = "generative_remediation_scripts"
+OUTCOMES = "generation_outcomes"
+MAX_REFUSAL_FINDINGS = 50
+_TRIES = 5
+
+
+class Generator:
+    """Owns the scripts. ``on_ask`` is told the id of each document that a model is to work on."""
+
+    def __init__(
+        self, store: Store, planner: Planner, log: FilteringBoundLogger, on_ask: Callable[[str], None]
+    ) -> None:
+        self._collection = store.collection(SCRIPTS)
+        self._scripts = store.documents(SCRIPTS)
+        self._outcomes = store.documents(OUTCOMES)
+        self._outcome_collection = store.collection(OUTCOMES)
+        self._planner = planner
+        self._log = log
+        self._on_ask = on_ask
+
+    async def prepare(self) -> None:
+        await self._collection.create_index("state")
+        await self._collection.create_index("fingerprint")
+        await self._outcome_collection.create_index([("template", 1), ("state", 1)])
+        await self._outcome_collection.create_index("script_id")
+
+    async def generate(self, analysis: RcaAnalyzed, cause: Received[RcaAnalyzed]) -> None:
+        """The first script of an analysis, or the next revision where it was judged again."""
+        id = str(ids.script_id(analysis.remediation_id))
+        step = self._planner.first(analysis)
+        place = Place(ids.script_id(analysis.remediation_id), 1, 0, cause.caused())
+        of_analysis = {
+            "analysis": cause.body,
+            "analysis_sequence": analysis.sequence,
+            "fingerprint": analysis.finding.fingerprint,
+            "refusal": None,
+        }
+        empty = {
+            "revision": 0,
+            "published": 0,
+            "origin": None,
+            "template": None,
+            "document": None,
+            "sha256": None,
+        }
+        document = {
+            "_id": id,
+            "remediation_id": str(analysis.remediation_id),
+            **empty,
+            **of_analysis,
+            **changes_of(step, place),
+        }
+        try:
+            await self._scripts.insert(document, events=self._events(step, analysis, place), cause=cause)
+        except Conflict as conflict:
+            await self._generate_again(conflict.current, step, analysis, of_analysis, cause)
+        if isinstance(step, Ask):
+            self._on_ask(id)
+
+    async def after_refusal(self, rejected: ScriptRejected, cause: Received[ScriptRejected]) -> None:
+        """The next attempt; a refusal of an older revision, or a final one, changes nothing."""
+        if rejected.final:
+            return
+        id = str(rejected.script.script_id)
+        document = await self._scripts.get(id)
+        if document is None or document["revision"] != rejected.script.revision:
+            self._log.info("refusal_is_stale", script_id=id, revision=rejected.script.revision)
+            return
+        analysis = RcaAnalyzed.model_validate_json(document["analysis"])
+        history = history_of(document["history"]).and_tried(_refused(document["origin"], rejected))
+        step = self._planner.after_refusal(analysis, document["origin"], history)
+        refusal = {
+            "document": rejected.script.document,
+            "findings": [
+                finding.model_dump(mode="json") for finding in rejected.report.findings[:MAX_REFUSAL_FINDINGS]
+            ],
+        }
+        guard = {"state": "generated", "revision": rejected.script.revision}
+        await self.advance(document, step, analysis, cause.caused(), guard, cause, {"refusal": refusal})
+        if isinstance(step, Ask):
+            self._on_ask(id)
+
+    async def advance(
+        self,
+        document: dict[str, Any],
+        step: Step,
+        analysis: RcaAnalyzed,
+        caused: dict[str, str],
+        guard: dict[str, Any],
+        cause: Received[Any] | None = None,
+        also: dict[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Moves a document on by one step; where it moved on meanwhile, returns it as it is."""
+        script_id = ids.script_id(analysis.remediation_id)
+        place = Place(script_id, document["revision"] + 1, document["published"], caused)
+        change = {"$set": {**(also or {}), **changes_of(step, place)}}
+        events = self._events(step, analysis, place)
+        try:
+            await self._scripts.update(
+                document["_id"],
+                guard={**guard, "published": place.sequence},
+                change=change,
+                events=events,
+                cause=cause,
+            )
+        except Conflict as conflict:
+            if not conflict.current:
+                raise
+            self._log.info("script_moved_on", script_id=document["_id"], state=conflict.current.get("state"))
+            return conflict.current
+        return None
+
+    async def keep_outcome(self, completed: ExecutionCompleted, cause: Received[ExecutionCompleted]) -> None:
+        """What became of a script, by its template: the track record, and what may be used again."""
+        template = completed.template
+        outcome = {
+            "_id": f"{completed.execution_id}:{completed.mode}:{completed.sequence}",
+            "state": completed.outcome,
+            "script_id": str(completed.script_id),
+            "revision": completed.revision,
+            "template": f"{template.id}:{template.revision}" if template else None,
+            "at": cause.time,
+        }
+        await self._outcomes.insert(outcome, cause=cause)
+
+    async def _generate_again(
+        self,
+        document: dict[str, Any],
+        step: Step,
+        analysis: RcaAnalyzed,
+        of_analysis: dict[str, Any],
+        cause: Received[RcaAnalyzed],
+    ) -> None:
+        current: dict[str, Any] | None = document
+        for _ in range(_TRIES):
+            if current is None:
+                return
+            if current["analysis_sequence"] >= analysis.sequence:
+                self._log.info("analysis_is_stale", script_id=current["_id"], sequence=analysis.sequence)
+                return
+            guard = {"analysis_sequence": {"$lt": analysis.sequence}}
+            current = await self.advance(current, step, analysis, cause.caused(), guard, cause, of_analysis)
+        raise TemporaryError(f"script {document['_id']} changes faster than it can be written")
+
+    def _events(self, step: Step, analysis: RcaAnalyzed, place: Place) -> list[RemediationEvent]:
+        if isinstance(step, Ask):
+            return []
+        if isinstance(step, Made):
+            return [generated(step, analysis, place, self._planner.has_model)]
+        return [failed(step, analysis, place)]
+
+
+def _refused(origin: str, rejected: ScriptRejected) -> str:
+    rules = sorted({finding.rule_id for finding in rejected.report.findings if finding.severity == "error"})
+    return f"{origin} script, revision {rejected.script.revision}: refused for {', '.join(rules)}"

@@ -1,0 +1,166 @@
+"""Model calls: claimed in the store before they are made, bounded in number, taken up after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+from suture_chassis.store import Store
+from suture_contracts.events import ModelUse, RcaAnalyzed
+from suture_contracts.report import SafetyFinding
+from suture_contracts.script import ScriptDocument
+from suture_generation.authoring import Authored, Refusal, Task, write_script
+from suture_generation.providers import ModelError, Provider
+
+from suture_generator.domain import History, Made, Planner, Step, history_of
+from suture_generator.service import SCRIPTS, Generator
+
+MAX_CLAIMS = 3
+"""How often a call may be begun: one that ends the process each time must not do so for ever."""
+
+
+class ModelWorker:
+    """``deadline`` bounds one script's calls, in seconds; ``poll`` says how often the store is looked at."""
+
+    def __init__(
+        self,
+        store: Store,
+        provider: Provider,
+        planner: Planner,
+        log: FilteringBoundLogger,
+        *,
+        instance: str,
+        concurrency: int,
+        deadline: float,
+        poll: float = 5.0,
+    ) -> None:
+        self._collection = store.collection(SCRIPTS)
+        self._provider = provider
+        self._planner = planner
+        self._log = log
+        self._instance = instance
+        self._deadline = deadline
+        self._poll = poll
+        self._free = asyncio.Semaphore(concurrency)
+        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._at_work: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, script_id: str) -> None:
+        """A document waits for a model."""
+        self._waiting.put_nowait(script_id)
+
+    async def run(self, generator: Generator) -> None:
+        """Works until cancelled; what a crash or another replica left is found by looking, now and then."""
+        try:
+            while True:
+                for script_id in await self._next():
+                    if script_id not in self._at_work:
+                        await self._start(script_id, generator)
+        except asyncio.CancelledError:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._provider.close()
+            raise
+
+    async def _next(self) -> list[str]:
+        if self._waiting.empty():
+            left = self._collection.find(self._claimable(), {"_id": 1}).limit(100)
+            found = [document["_id"] async for document in left]
+            fresh = [script_id for script_id in found if script_id not in self._at_work]
+            if fresh:
+                return fresh
+        try:
+            async with asyncio.timeout(self._poll):
+                return [await self._waiting.get()]
+        except TimeoutError:
+            return []
+
+    async def _start(self, script_id: str, generator: Generator) -> None:
+        await self._free.acquire()
+        self._at_work.add(script_id)
+        task = asyncio.create_task(self._work(script_id, generator))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, script_id: str, generator: Generator) -> None:
+        try:
+            document = await self._claim(script_id)
+            if document is not None:
+                analysis = RcaAnalyzed.model_validate_json(document["analysis"])
+                step = await self._step(document, analysis)
+                guard = {"state": "generating", "claim.at": document["claim"]["at"]}
+                await generator.advance(document, step, analysis, document["cause"], guard)
+        except Exception:
+            # The document stays as it is: its claim ends, and the next look takes it up.
+            self._log.exception("model_work_failed", script_id=script_id)
+            await asyncio.sleep(self._poll)
+        finally:
+            self._at_work.discard(script_id)
+            self._free.release()
+
+    async def _claim(self, script_id: str) -> dict[str, Any] | None:
+        """The document, ours to work on; ``None`` where somebody else does."""
+        now = datetime.now(UTC)
+        claim = {"by": self._instance, "at": now, "until": now + timedelta(seconds=2 * self._deadline)}
+        claimed = await self._collection.update_one(
+            {"_id": script_id, **self._claimable()},
+            {"$set": {"claim": claim}, "$inc": {"attempts": 1}},
+        )
+        if claimed.matched_count == 0:
+            return None
+        return await self._collection.find_one({"_id": script_id}, {"inbox": 0, "outbox": 0})
+
+    def _claimable(self) -> dict[str, Any]:
+        # What this instance claimed and does not work on is from before a restart.
+        free = [{"claim": None}, {"claim.by": self._instance}, {"claim.until": {"$lt": datetime.now(UTC)}}]
+        return {"state": "generating", "$or": free}
+
+    async def _step(self, document: dict[str, Any], analysis: RcaAnalyzed) -> Step:
+        history = history_of(document["history"])
+        if document["attempts"] > MAX_CLAIMS:
+            return self._planner.without_model(analysis, history.and_tried("model: no call of it ever ended"))
+        try:
+            async with asyncio.timeout(self._deadline):
+                authored = await write_script(self._provider, _task_of(document, analysis))
+        except (ModelError, TimeoutError) as error:
+            said = str(error) or f"no answer within {self._deadline:g} s"
+            self._log.warning(
+                "model_failed", script_id=document["_id"], provider=self._provider.name, error=said
+            )
+            return self._planner.without_model(analysis, history.and_tried(f"{self._provider.name}: {said}"))
+        return _made(authored, analysis, history)
+
+
+def _task_of(document: dict[str, Any], analysis: RcaAnalyzed) -> Task:
+    stored = document["refusal"]
+    refusal = None
+    if stored is not None:
+        findings = tuple(SafetyFinding.model_validate(finding) for finding in stored["findings"])
+        refusal = Refusal(ScriptDocument.model_validate(json.loads(stored["document"])), findings)
+    return Task(analysis.finding, analysis.targets, analysis.script_type, analysis.template, refusal)
+
+
+def _made(authored: Authored, analysis: RcaAnalyzed, history: History) -> Made:
+    spent = authored.completion
+    return Made(
+        document=authored.document,
+        origin="novel" if analysis.template is None else "adapted",
+        reversibility=authored.reversibility,
+        complexity=analysis.complexity,
+        template=analysis.template,
+        history=replace(history, model_scripts=history.model_scripts + 1),
+        model=ModelUse(
+            provider=spent.provider,
+            model=spent.model,
+            calls=spent.calls,
+            input_tokens=spent.input_tokens,
+            output_tokens=spent.output_tokens,
+            latency_ms=round(spent.latency_ms, 1),
+        ),
+    )
