@@ -39,6 +39,7 @@ class Case:
     confidence: Confidence
     required: int
     cause: dict[str, Any]
+    denied_before: bool = False
 
     @property
     def approval_id(self) -> Any:
@@ -150,6 +151,8 @@ def _document(
         "approvers_required": case.required,
         "approvals": [],
         "denial": None,
+        "denied_before": case.denied_before,
+        "former_approvals": [],
         "rehearsal": None,
         "execution": None,
         "execution_sequence": -1,

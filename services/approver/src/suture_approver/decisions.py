@@ -97,12 +97,7 @@ class Decisions:
         )
 
     async def _named(self, command: Decision) -> Document:
-        query = (
-            {"_id": str(command.script_id)}
-            if command.script_id is not None
-            else {"approval_id": str(command.approval_id)}
-        )
-        document = await self._approver.find(query)
+        document = await self._find(command)
         if document is None:
             raise PermanentError(
                 "there is no such approval",
@@ -141,6 +136,13 @@ class Decisions:
         for target in document["targets"]:
             if (await self._approver.history.of_target(target)).removed:
                 raise stale(f"target {target} is no longer registered", document, "targets")
+
+    async def _find(self, command: Decision) -> Document | None:
+        if command.script_id is not None:
+            return await self._approver.find({"_id": str(command.script_id)})
+        approval_id = str(command.approval_id)
+        document = await self._approver.find({"approval_id": approval_id})
+        return document or await self._approver.find({"former_approvals": approval_id})
 
     async def _again(self, id: str) -> Document:
         document = await self._approvals.get(id)

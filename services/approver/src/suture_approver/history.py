@@ -13,8 +13,11 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from suture_chassis.errors import TemporaryError
 
-FRESH_SECONDS = 5.0
-"""How long a reading is used again. This process' own writes are seen at once; another replica's by then."""
+FRESH_SECONDS = {"target": 30.0, "template": 600.0}
+"""How long a reading is used again; failures that this process handles are seen at once all the same.
+
+A template has far more runs than one target, and its record moves far less with each.
+"""
 _MAX_CACHED = 5_000
 _MAX_FAILURES = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +54,7 @@ class History:
             [("execution.failed", 1), ("execution.at", -1)],
             [("template", 1), ("execution.at", -1)],
             [("approval_id", 1)],
+            [("former_approvals", 1)],
             [("execution_id", 1)],
             [("due", 1)],
         ):
@@ -61,6 +65,12 @@ class History:
 
     async def of_template(self, template: str) -> tuple[bool, ...]:
         return await self._cached("template", template, self._read_template)
+
+    def add(self, template: str | None, succeeded: bool) -> None:
+        """Count a run of a template that is remembered; the newest comes first."""
+        if template is not None and (known := self._cache.get(("template", template))):
+            expires, latest = known
+            self._cache["template", template] = (expires, (succeeded, *latest)[: self._runs])
 
     def forget(self, targets: Sequence[str]) -> None:
         """Read these targets anew: something about them changed."""
@@ -78,7 +88,7 @@ class History:
             raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
         if len(self._cache) >= _MAX_CACHED:
             self._cache.clear()
-        self._cache[kind, name] = (now + FRESH_SECONDS, value)
+        self._cache[kind, name] = (now + FRESH_SECONDS[kind], value)
         return value
 
     async def _read_target(self, target: str) -> TargetHistory:

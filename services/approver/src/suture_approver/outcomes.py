@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
-from suture_chassis.store import Documents
+from suture_chassis.store import Documents, Written
 from suture_contracts import ids
 from suture_contracts.events import ExecutionCompleted, TargetRegistered, TargetRemoved, TargetUpdated
 
@@ -38,7 +38,7 @@ class Outcomes:
             "left": [{"target": run.target, "after": run.after} for run in event.runs],
         }
         try:
-            await self._approvals.update(
+            written = await self._approvals.update(
                 str(event.script_id),
                 guard={
                     "approval_id": str(event.approval_id),
@@ -56,6 +56,8 @@ class Outcomes:
             # An older event than the one that is known, or of a revision that was superseded.
             return
         self._history.forget(failed)
+        if written is Written.APPLIED and event.template is not None and execution["on"]:
+            self._history.add(event.template.id, not failed)
 
     async def note_target(self, received: TargetNews) -> None:
         """Keep a target's newest state; an older event changes nothing."""

@@ -20,6 +20,7 @@ from suture_approver.history import Collection, History
 from suture_approver.policy import Policy
 
 _ATTEMPTS = 5
+_FORMER = 50
 
 
 def utc_now() -> datetime:
@@ -91,8 +92,9 @@ class Approver:
             document, events = open_case(
                 case, self.policy, self.signer, received.body, self.now(), current["sequence"]
             )
-            document = document | {"denied_before": denied}
             id = document.pop("_id")
+            former = [*current["former_approvals"], current["approval_id"]]
+            document["former_approvals"] = former[-_FORMER:]
             guard = {"sequence": current["sequence"], "execution_sequence": current["execution_sequence"]}
             try:
                 await self.approvals.update(
@@ -109,7 +111,7 @@ class Approver:
         targets = _targets_of(validated)
         confidence = await self._confidence(validated, verdict, targets, denied_before)
         required = self.policy.approvers.of(confidence.level)
-        return Case(validated, verdict, targets, confidence, required, received.caused())
+        return Case(validated, verdict, targets, confidence, required, received.caused(), denied_before)
 
     async def _confidence(
         self, validated: ScriptValidated, verdict: Verdict, targets: tuple[str, ...], denied_before: bool
@@ -155,6 +157,7 @@ class Approver:
             Confidence.model_validate(document["confidence"]),
             document["approvers_required"],
             document["cause"],
+            document["denied_before"],
         )
 
 
