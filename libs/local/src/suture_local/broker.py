@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from suture_local.locks import lock_within
 from suture_local.management import Management
 from suture_local.ports import LOOPBACK, free_ports
 from suture_local.processes import ChildProcess, StartError, inherited_environment
@@ -17,6 +18,7 @@ from suture_local.processes import ChildProcess, StartError, inherited_environme
 _SERVERS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
 _USER = "suture"
 _START_ATTEMPTS = 3
+_FORMER_NODE_SECONDS = 30
 _PLUGINS = "[rabbitmq_management,rabbitmq_prometheus]."
 
 
@@ -89,7 +91,7 @@ class Broker:
         if self._server is None:
             raise RuntimeError("the broker was not started")
         await self._server.stop(grace=30)
-        self._server.start()
+        await self._start_server()
         await self._server.wait_until(self._listening, within)
 
     @property
@@ -123,8 +125,18 @@ class Broker:
         self._server = ChildProcess(
             "rabbitmq", [_server(), "-noinput"], environment=environment, log=log, directory=self._base
         )
-        self._server.start()
+        await self._start_server()
         await self._server.wait_until(self._listening, within)
+
+    async def _start_server(self) -> None:
+        if self._server is None:
+            raise RuntimeError("the broker was not started")
+        # A node whose parent was killed needs some seconds to end; until then the data is its own.
+        lock = await lock_within(self._base / "lock", _FORMER_NODE_SECONDS)
+        try:
+            self._server.start(keep_open=[lock])
+        finally:
+            os.close(lock)
 
     async def _stop_processes(self) -> None:
         if self._server is not None:

@@ -44,7 +44,8 @@ class ChildProcess:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, keep_open: Sequence[int] = ()) -> None:
+        """``keep_open`` are file descriptors (locks) that the child inherits."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -55,6 +56,7 @@ class ChildProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=tuple(keep_open),
             )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -12,10 +13,12 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from suture_local.locks import lock_within
 from suture_local.ports import LOOPBACK, free_ports
 from suture_local.processes import ChildProcess, StartError, inherited_environment
 
 _START_ATTEMPTS = 3
+_FORMER_SERVER_SECONDS = 30
 # Without retryWrites=false its writes fall to 50 a second; without journal=true a kill -9 loses some.
 _OPTIONS = "?retryWrites=false&journal=true&directConnection=true"
 
@@ -77,7 +80,7 @@ class EmbeddedStore:
         if self._server is None:
             raise RuntimeError("the store was not started")
         await self._server.stop()
-        self._server.start()
+        await self._start_server()
         await self._server.wait_until(self._answers, within)
 
     async def _start_on_a_free_port(self, within: float) -> None:
@@ -93,8 +96,17 @@ class EmbeddedStore:
         environment = inherited_environment() | {"HOME": str(self._data)}
         log = self._data / "console.log"
         self._server = ChildProcess("store", command, environment=environment, log=log, directory=self._data)
-        self._server.start()
+        await self._start_server()
         await self._server.wait_until(self._answers, within)
+
+    async def _start_server(self) -> None:
+        if self._server is None:
+            raise RuntimeError("the store was not started")
+        lock = await lock_within(self._data / "lock", _FORMER_SERVER_SECONDS)
+        try:
+            self._server.start(keep_open=[lock])
+        finally:
+            os.close(lock)
 
     async def _stop_process(self) -> None:
         if self._server is not None:
