@@ -46,9 +46,9 @@ def checked(template: Template) -> None:
 
 def _must_be_safe(document: ScriptDocument, number: int) -> None:
     # Here, not above: the analysis is needed when a template is written, which is rare, and costs memory.
-    from suture_safety import analyze_document
+    from suture_safety import analyse_document
 
-    report = analyze_document(document)
+    report = analyse_document(document)
     if not report.is_valid:
         worst = next(finding for finding in report.findings if finding.severity == "error")
         raise PermanentError(
