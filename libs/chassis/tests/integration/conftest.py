@@ -10,6 +10,7 @@ import pytest
 from suture_chassis.app import Service
 from suture_chassis.messages import Received
 from suture_chassis.settings import ChassisSettings
+from suture_chassis.telemetry import Telemetry
 from suture_contracts import ids
 from suture_contracts.events import Finding, RcaAnalyzed
 from suture_contracts.examples import example
@@ -43,8 +44,8 @@ def analysis(received: Received[RcaReceived], sequence: int = 0) -> RcaAnalyzed:
 class Analyzer:
     """Writes one document a finding; ``before`` runs first in its handler."""
 
-    def __init__(self, settings: ChassisSettings) -> None:
-        self.service = Service("analyzer", settings)
+    def __init__(self, settings: ChassisSettings, **options: Any) -> None:
+        self.service = Service("analyzer", settings, **options)
         self.analyses = self.service.store.documents("analyses")
         self.handled: list[Received[RcaReceived]] = []
         self.before: Callable[[Received[RcaReceived]], Awaitable[None]] | None = None
@@ -70,9 +71,19 @@ def settings_for(trust: Identities) -> Callable[..., ChassisSettings]:
 
 
 @pytest.fixture
-def analyzer(settings_for: Callable[..., ChassisSettings]) -> Analyzer:
+def make_analyzer(settings_for: Callable[..., ChassisSettings]) -> Callable[..., Analyzer]:
+    """Builds one with other settings, or with a ``telemetry`` of its own."""
+
+    def make(telemetry: Telemetry | None = None, **changes: Any) -> Analyzer:
+        return Analyzer(settings_for("analyzer", **changes), telemetry=telemetry)
+
+    return make
+
+
+@pytest.fixture
+def analyzer(make_analyzer: Callable[..., Analyzer]) -> Analyzer:
     """Built, not started."""
-    return Analyzer(settings_for("analyzer"))
+    return make_analyzer()
 
 
 @pytest.fixture
