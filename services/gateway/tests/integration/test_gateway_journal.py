@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import json
+import os
+import random
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from suture_chassis.custody import message_pae
+from suture_contracts import ids
+from suture_contracts.base import Event
+from suture_contracts.examples import example
+from suture_contracts.topology import EVENTS, PUBLISHERS
+from suture_gateway.chain import Head, verify
+from suture_gateway.fold import fold
+from suture_gateway.heads import HEAD_TYPE
+
+
+async def entries_of(stored: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await stored["journal"].find().sort([("_id", 1)]).to_list()
+    return found
+
+
+async def test_every_event_is_journalled_once_in_a_chain_that_verifies(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    for kind in EVENTS:
+        for _ in range(2):
+            await wire.publish(example(kind), as_=PUBLISHERS.get(kind), id=f"1-{kind}", source="s")
+
+    async def all_there() -> bool:
+        return await stored["journal"].count_documents({}) >= len(EVENTS)
+
+    await eventually(all_there)
+    entries = await entries_of(stored)
+    assert {entry["type"] for entry in entries} == set(EVENTS)
+    assert len(entries) == len(EVENTS)
+    head = verify(entries)
+    assert head == Head(len(EVENTS), entries[-1]["digest"])
+    signers = {entry["type"]: entry["signer"] for entry in entries}
+    assert signers == {kind: PUBLISHERS.get(kind) for kind in EVENTS}
+    assert await wire.dead_letters() == []
+
+
+async def test_the_head_is_signed_by_the_gateways_key(
+    gateway: Any, wire: Any, stored: Any, eventually: Any, trust: Any
+) -> None:
+    await wire.publish(example("rca.received"), id="1", source="detector")
+
+    async def signed() -> Any:
+        return await stored["journal_heads"].find_one({"_id": 1})
+
+    head = await eventually(signed)
+    statement = json.loads(head["statement"])
+    [entry] = await entries_of(stored)
+    assert (statement["seq"], statement["digest"]) == (1, entry["digest"])
+    identity = trust.store.verify(
+        head["keyid"],
+        message_pae(HEAD_TYPE, head["statement"].encode()),
+        base64.b64decode(head["signature"]),
+    )
+    assert identity.name == "gateway"
+
+
+async def test_a_strangers_finding_cannot_take_the_place_of_a_services_event(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    await wire.publish(example("rca.received"), id="1", source="suture/generator")
+    await wire.publish(example("script.generated"), as_="generator", id="1", source="suture/generator")
+
+    async def both() -> bool:
+        return await stored["journal"].count_documents({}) == 2
+
+    await eventually(both)
+
+
+async def test_what_could_not_be_parsed_is_in_no_journal_but_among_the_dead_letters(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    await wire.send("rca.received", b"{not json", id="broken")
+    await wire.send("script.approved", example("script.approved").model_dump_json().encode(), id="forged")
+    await wire.publish(example("rca.received"), id="good", source="detector")
+
+    async def good() -> bool:
+        return await stored["journal"].count_documents({}) == 1
+
+    await eventually(good)
+    letters: list[Any] = []
+
+    async def both_dead() -> bool:
+        letters.extend(await wire.dead_letters())
+        return {"broken", "forged"} <= {letter.id for letter in letters}
+
+    await eventually(both_dead)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_store_folds_events_in_any_order_to_the_same_document(stored: Any, seed: int) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    start = datetime(2026, 1, 15, tzinfo=UTC)
+    changes = []
+    for number, kind in enumerate(kind for kind in EVENTS if not kind.startswith("target.")):
+        event = example(kind)
+        assert isinstance(event, Event)
+        at = start + timedelta(minutes=number)
+        change = fold(
+            event, event_id="anomaly-123" if kind == "rca.received" else kind, source="detector", at=at
+        )
+        assert change is not None
+        if kind != "vulnerability.reported":
+            changes.append(change)
+    folded = stored["remediations"]
+    documents = []
+    for order in (changes, random.Random(seed).sample(changes * 2, len(changes) * 2)):
+        await folded.delete_many({})
+        for change in order:
+            await folded.update_one({"_id": change.remediation_id}, change.update(), upsert=True)
+        documents.append(await folded.find().to_list())
+    assert documents[0] == documents[1]
+    assert len(documents[0]) == 1
+
+
+def finding(number: int) -> Event:
+    event = example("rca.received")
+    assert isinstance(event, Event)
+    return event.model_copy(update={"anomaly_id": f"anomaly-{number}"})
+
+
+def analyzed(remediation_id: UUID) -> Event:
+    event = example("rca.analyzed")
+    assert isinstance(event, Event)
+    return event.model_copy(update={"remediation_id": remediation_id})
+
+
+async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "suture_gateway", env=environment)
+
+
+async def test_kill_9_at_any_moment_loses_nothing_and_journals_nothing_twice(
+    trust: Any, keys_file: Path, wire: Any, stored: Any, eventually: Any
+) -> None:
+    environment = {
+        **os.environ,
+        **trust.environment("gateway"),
+        "SUTURE_GATEWAY_PORT": "0",
+        "SUTURE_GATEWAY_KEYS_FILE": str(keys_file),
+    }
+    parts, size, chance = 3, 100, random.Random(1)
+    count = parts * size
+    process = await started(environment)
+    try:
+        await eventually(lambda: stored["journal"].index_information())
+        for part in range(parts):
+            fatal = chance.randrange(5, 60)
+            for number in range(part * size, (part + 1) * size):
+                await wire.publish(finding(number), id=str(number), source="detector")
+                remediation = ids.remediation_id("detector", str(number))
+                await wire.publish(
+                    analyzed(remediation), as_="analyzer", id=f"a{number}", source="suture/analyzer"
+                )
+                if number == part * size + fatal:
+                    newer = {"_id": {"$gt": part * size * 2}}
+                    await eventually(functools.partial(stored["journal"].find_one, newer))
+                    process.kill()
+                    await process.wait()
+                    process = await started(environment)
+
+        async def folded() -> bool:
+            done = await stored["remediations"].count_documents({"head.state": "analyzed"})
+            return bool(done == count)
+
+        await eventually(folded, 60)
+    finally:
+        process.kill()
+        await process.wait()
+    entries = await entries_of(stored)
+    assert verify(entries) == Head(count * 2, entries[-1]["digest"])
+    assert len({entry["key"] for entry in entries}) == count * 2
+    both = {"states.0": {"$exists": True}, "states.10": {"$exists": True}}
+    assert await stored["remediations"].count_documents(both) == count
+
+
+async def test_an_entry_that_a_crash_left_unfolded_is_folded_at_the_next_start(
+    gateway_settings: dict[str, Any], run_gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    remediation = str(ids.remediation_id("detector", "1"))
+
+    async def is_folded() -> Any:
+        return await stored["remediations"].find_one({"_id": remediation})
+
+    async with run_gateway(gateway_settings):
+        await wire.publish(finding(1), id="1", source="detector")
+        before = await eventually(is_folded)
+    # As if the process had died between the journal's write and the fold's.
+    await stored["remediations"].delete_many({})
+    await stored["gateway_positions"].delete_many({})
+    async with run_gateway(gateway_settings):
+        assert await eventually(is_folded) == before
+
+
+async def test_two_gateways_write_one_chain(
+    gateway_settings: dict[str, Any], run_gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    count = 200
+    other = {**gateway_settings, "instance": "1"}
+    async with run_gateway(gateway_settings), run_gateway(other):
+        for number in range(count):
+            await wire.publish(finding(number), id=str(number), source="detector")
+
+        async def folded() -> bool:
+            return await stored["remediations"].count_documents({}) == count
+
+        await eventually(folded, 60)
+        entries = await entries_of(stored)
+    assert verify(entries) == Head(count, entries[-1]["digest"])
+    assert len({entry["key"] for entry in entries}) == count
+
+
+async def test_an_event_of_no_remediation_is_journalled_alone(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    await wire.publish(example("target.registered"), as_="executor", id=str(uuid4()))
+
+    async def journalled() -> Any:
+        return await stored["journal"].find_one({"type": "target.registered"})
+
+    entry = await eventually(journalled)
+    assert entry["remediation_id"] is None
+    assert await stored["remediations"].count_documents({}) == 0
