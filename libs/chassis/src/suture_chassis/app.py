@@ -164,6 +164,7 @@ class Service:
         for hook in self._hooks:
             await hook()
         await self._consumers.start()
+        self._background.add("mend", self._consumers.mend)
         self._background.add("watermark", self._watermark.keep)
         self._background.add("sweep", lambda: self._watermark.sweep(self.store.all_documents()))
         self._background.start()

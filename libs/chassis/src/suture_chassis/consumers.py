@@ -22,6 +22,7 @@ from suture_chassis.delivery import Delivery
 
 _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, RuntimeError)
 _RECONNECT_SECONDS = 1.0
+_MEND_SECONDS = 3.0
 
 
 class Consumers:
@@ -81,6 +82,14 @@ class Consumers:
     def missing(self) -> list[str]:
         """The queues that are not being consumed at this moment."""
         return [delivery.queue for subscriber, delivery in self._deliveries if not _consumes(subscriber)]
+
+    async def mend(self) -> None:
+        """Declares again what somebody deleted; the consumers find it then. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(_MEND_SECONDS)
+            if self._connection is not None and self.connected and self.missing():
+                with contextlib.suppress(*_LOST):
+                    await declare_topology(self._connection)
 
     async def drain(self) -> None:
         """Take no more messages, and wait (bounded) for the handlers of those that came."""

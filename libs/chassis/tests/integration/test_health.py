@@ -25,7 +25,7 @@ async def test_a_started_service_is_live_and_ready(http) -> None:
     assert ready.json() == {"status": "ready", "service": "analyzer", "missing": []}
 
 
-async def test_a_consumer_that_the_broker_cancelled_is_named_until_it_is_back(http, analyzer, wire) -> None:
+async def test_a_queue_that_was_deleted_is_named_and_made_again(http, wire, finding) -> None:
     queue = await wire.channel.get_queue("analyzer.rca.received", ensure=False)
     await queue.delete(if_unused=False, if_empty=False)
 
@@ -33,7 +33,13 @@ async def test_a_consumer_that_the_broker_cancelled_is_named_until_it_is_back(ht
         answer = await http.get("/health/ready")
         return answer.status_code == 503 and answer.json()["missing"] == ["consumer analyzer.rca.received"]
 
+    async def ready() -> bool:
+        return (await http.get("/health/ready")).status_code == 200
+
     await eventually(named)
+    await eventually(ready, within=20)
+    await wire.publish(finding, id="1", source="detector")
+    await wire.expect(RcaAnalyzed)
 
 
 async def test_a_store_that_does_not_answer_is_named(settings_for, free_port) -> None:
