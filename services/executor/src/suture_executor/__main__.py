@@ -1,0 +1,3 @@
+from suture_executor.main import main
+
+main()

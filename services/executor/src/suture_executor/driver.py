@@ -1,0 +1,177 @@
+"""Takes one execution from the state that it is in to its end; asked again after any crash."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+from suture_chassis.custody import Signer
+from suture_chassis.store import Documents
+from suture_contracts.base import Event
+from suture_contracts.events import ExecutionOutcome, Mode, Run
+from suture_contracts.target import Target
+
+from suture_executor import domain, executions
+from suture_executor.executions import Document, utc_now
+from suture_executor.locks import Locks
+from suture_executor.runs import Runs
+from suture_executor.stops import Stops
+from suture_executor.targets import Targets
+
+
+class Driver:
+    """At most ``concurrency`` bodies run at once; an execution that waits for its targets does not count."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        targets: Targets,
+        stops: Stops,
+        locks: Locks,
+        runs: Runs,
+        signer: Signer,
+        log: FilteringBoundLogger,
+        concurrency: int,
+    ) -> None:
+        self._documents = documents
+        self._targets = targets
+        self._stops = stops
+        self._locks = locks
+        self._runs = runs
+        self._signer = signer
+        self._log = log
+        self._places = asyncio.Semaphore(concurrency)
+
+    async def advance(self, document: Document) -> None:
+        """Raises ``Conflict`` where the document changed meanwhile, ``TemporaryError`` without a store."""
+        if document["kind"] == "rehearsal":
+            await self._rehearse(document)
+        elif document["state"] == "rolling_back":
+            await self._with_locks(document, self._roll_back)
+        elif document["state"] == "dispatching":
+            await self._with_locks(document, self._adopt)
+        elif document["state"] == "queued" and not self._stops.stopped(document["targets"]):
+            await self._with_locks(document, self._start)
+        elif domain.expired(document["not_after"], utc_now()):
+            await self.refuse(document, "the approval expired before it was started")
+
+    async def refuse(self, document: Document, detail: str) -> None:
+        """End what has not started, as ``not_applied``."""
+        runs = executions.refused_runs(document, detail)
+        await self._record(document, "apply", "not_applied", runs)
+
+    def refusal(self, document: Document) -> str:
+        """Why it cannot run on its targets as they are registered now, or nothing."""
+        sandbox = self._runs.sandbox
+        return domain.refusal(
+            executions.script_of(document),
+            self._targets.resolve(document["targets"]),
+            sandbox.kinds,
+            sandbox.script_types,
+            sandbox.name,
+        )
+
+    async def _with_locks(self, document: Document, act: Any) -> None:
+        targets, id = document["targets"], document["_id"]
+        waits = document["state"] == "queued"
+        left = (document["not_after"] - utc_now()).total_seconds() if waits else None
+        try:
+            async with asyncio.timeout(None if left is None else max(left, 0) + 0.1):
+                await self._locks.take(targets, id)
+        except TimeoutError:
+            await self.refuse(document, "the approval expired while other executions had the targets")
+            return
+        ended = False
+        try:
+            async with self._places:
+                ended = await act(document)
+        finally:
+            if ended:
+                await self._locks.give_back(targets, id)
+            else:
+                self._locks.leave(targets)
+
+    async def _start(self, document: Document) -> bool:
+        if self._stops.stopped(document["targets"]):
+            return True
+        refusal = self.refusal(document)
+        if domain.expired(document["not_after"], utc_now()):
+            refusal = "the approval expired before it was started"
+        if refusal:
+            await self.refuse(document, refusal)
+            return True
+        known = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
+        event = executions.started(document, "apply")
+        change = {
+            "state": "dispatching",
+            "home": self._runs.sandbox.identity(),
+            "reached": [target.model_dump(mode="json") for target in known],
+            "sequence": event.sequence,
+        }
+        await self._move(document, change, [event])
+        return await self._apply(document, known)
+
+    async def _adopt(self, document: Document) -> bool:
+        if document["home"] != self._runs.sandbox.identity():
+            detail = "started in another place, which this executor cannot see"
+            runs = [Run(target=target, outcome="unknown", detail=detail) for target in document["targets"]]
+            return await self._record(document, "apply", "unknown", runs)
+        self._log.info("adopted", execution=document["_id"])
+        return await self._apply(document, _reached(document))
+
+    async def _apply(self, document: Document, targets: list[Target]) -> bool:
+        runs = await self._runs.apply(document, targets)
+        return await self._record(document, "apply", domain.verdict_of(runs), runs)
+
+    async def _roll_back(self, document: Document) -> bool:
+        if document["home"] != self._runs.sandbox.identity():
+            detail = "the snapshot is in another place, which this executor cannot see"
+            runs = [
+                Run(target=target, outcome="rollback_failed", detail=detail) for target in document["targets"]
+            ]
+        else:
+            runs = await self._runs.roll_back(document, _reached(document))
+        return await self._record(document, "rollback", domain.rolled_back(runs), runs)
+
+    async def _record(
+        self, document: Document, mode: Mode, outcome: ExecutionOutcome, runs: list[Run] | tuple[Run, ...]
+    ) -> bool:
+        """Store and publish the end; false where the targets must stay locked."""
+        fitted = domain.fitted(runs)
+        runner = "none" if document["state"] in domain.WAITING else self._runs.sandbox.name
+        event = executions.completed(document, mode, outcome, fitted, runner, self._signer)
+        change: dict[str, Any] = {"state": outcome, "outcome": outcome, "sequence": event.sequence}
+        change["runs" if mode == "apply" else "rollback_runs"] = [
+            run.model_dump(mode="json") for run in fitted
+        ]
+        await self._move(document, {**change, "ended_at": utc_now()}, [event])
+        if outcome in ("unknown", "rollback_failed"):
+            self._log.error("needs_an_operator", execution=document["_id"], outcome=outcome)
+        if runner != "none":
+            await self._runs.forget(document, ("apply", "rollback") if len(fitted) > 1 else (mode,))
+        return outcome != "unknown"
+
+    async def _rehearse(self, document: Document) -> None:
+        if self._stops.stopped(document["targets"]):
+            return
+        refusal = self.refusal(document)
+        targets = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
+        if refusal:
+            outcome, diff, detail = "unavailable", "", refusal
+        else:
+            async with self._places:
+                outcome, diff, detail = await self._runs.rehearse(document, targets)
+        event = executions.rehearsed(document, outcome, diff, [refusal] if refusal else [], detail)
+        change = {"state": "rehearsed", "outcome": outcome, "sequence": event.sequence, "ended_at": utc_now()}
+        await self._move(document, change, [event])
+        await self._runs.forget(document, ("rehearse",))
+
+    async def _move(self, document: Document, change: dict[str, Any], events: list[Event]) -> None:
+        guard = {"state": document["state"], "sequence": document["sequence"]}
+        await self._documents.update(document["_id"], guard=guard, change={"$set": change}, events=events)
+        document.update(change)
+
+
+def _reached(document: Document) -> list[Target]:
+    return [Target.model_validate(target) for target in document["reached"]]

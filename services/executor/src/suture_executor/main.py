@@ -1,0 +1,102 @@
+"""Composition root of the executor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from suture_chassis.app import Service
+from suture_chassis.settings import ChassisSettings
+from suture_contracts.base import Role
+from suture_contracts.commands import (
+    Execute,
+    ListTargets,
+    RegisterTarget,
+    RemoveTarget,
+    ReportResult,
+    Resume,
+    Stop,
+)
+from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
+from suture_sandbox.bubblewrap import BubblewrapSandbox
+from suture_sandbox.protocol import Sandbox, SandboxUnavailable
+
+from suture_executor.driver import Driver
+from suture_executor.handlers import Handlers
+from suture_executor.locks import Locks
+from suture_executor.reconciler import Reconciler
+from suture_executor.runs import Runs
+from suture_executor.service import Executor
+from suture_executor.starts import Starts
+from suture_executor.stops import Stops
+from suture_executor.switch import Switch
+from suture_executor.targets import Targets
+
+_SWITCH: set[Role] = {"operator", "supervisor", "admin"}
+
+
+class Settings(ChassisSettings):
+    executor_state_dir: Path = Field(description="Claims, snapshots and results; outlives restarts")
+    executor_concurrency: int = Field(default=8, ge=1, le=256, description="How many bodies run at once")
+    executor_scan_seconds: float = Field(
+        default=3.0, gt=0, le=300, description="How often the store is looked at"
+    )
+
+
+def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
+    """The service, wired, not started. ``sandbox`` takes the place of bubblewrap."""
+    service = Service("executor", settings)
+    store, log, instance = service.store, service.log, settings.instance
+    documents, collection = store.documents("executions"), store.collection("executions")
+    chosen = sandbox or BubblewrapSandbox(settings.executor_state_dir)
+    private = (settings.executor_state_dir, settings.signing_key_file, settings.trust_store_file)
+    targets = Targets(store.documents("targets"), store.collection("targets"), private)
+    stops = Stops(store.documents("executor_stops"), store.collection("executor_stops"))
+
+    async def has_ended(execution_id: str) -> bool:
+        return await switch.has_ended(execution_id)
+
+    locks = Locks(store.collection("target_locks"), has_ended)
+    runs = Runs(chosen, stops, lambda: targets.hidden, log)
+    driver = Driver(
+        documents, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
+    )
+    reconciler = Reconciler(collection, driver, targets, stops, instance, log, settings.executor_scan_seconds)
+    switch = Switch(stops, runs, locks, reconciler, documents)
+    start_requests, reports = store.documents("start_requests"), store.documents("agent_reports")
+    starts = Starts(documents, collection, start_requests, reports, targets, reconciler)
+    executor = Executor(documents, starts, driver, reconciler, service.signer, service.trust, instance)
+
+    async def get_ready() -> None:
+        await collection.create_index([("script_id", 1), ("revision", -1)])
+        await collection.create_index([("instance", 1), ("state", 1)])
+        await targets.refresh()
+        await stops.refresh()
+        try:
+            log.info("sandbox_open", isolation=await chosen.open())
+        except SandboxUnavailable as error:
+            # The service answers and records; every run is refused with this reason.
+            log.error("sandbox_unavailable", reason=str(error))
+
+    service.on_start(get_ready)
+    service.background("reconciler", reconciler.run)
+    service.background("stop switch", reconciler.keep_fresh)
+    _subscribe(service, Handlers(executor, starts, targets, switch))
+    return service
+
+
+def _subscribe(service: Service, handlers: Handlers) -> None:
+    service.on(ScriptApproved, handlers.on_script_approved)
+    service.on(RehearsalRequested, handlers.on_rehearsal_requested)
+    service.on(RollbackRequested, handlers.on_rollback_requested)
+    service.command(Execute, handlers.on_execute)
+    service.command(ReportResult, handlers.on_report_result)
+    service.command(Stop, handlers.on_stop, roles=_SWITCH)
+    service.command(Resume, handlers.on_resume, roles=_SWITCH)
+    service.command(RegisterTarget, handlers.on_register_target)
+    service.command(RemoveTarget, handlers.on_remove_target)
+    service.command(ListTargets, handlers.on_list_targets)
+
+
+def main() -> None:
+    build(Settings()).run()

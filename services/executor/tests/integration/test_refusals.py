@@ -1,0 +1,159 @@
+"""What does not run, and who is told why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from suture_contracts.base import Principal
+from suture_contracts.commands import ListTargets, RegisterTarget, RemoveTarget
+from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
+from suture_contracts.target import Target
+
+AGENT = Principal(id="agent-1", role="agent")
+
+
+def exists(path: str) -> bool:
+    return Path(path).exists()
+
+
+async def refused(world, approved, as_: str = "approver") -> str:
+    """Publish it, then a good one behind it; what was dead-lettered, and nothing of it ran."""
+    await world.wire.publish(approved, as_=as_)
+    await world.run(world.approved(world.document(verify="false")))
+    letters = await world.wire.dead_letters()
+    assert len(letters) == 1
+    assert not world.config.exists()
+    return str(letters[0].headers)
+
+
+async def test_a_verdict_by_another_key_is_refused(world, executor) -> None:
+    headers = await refused(world, world.approved(world.document(), verdict_by="generator"))
+    assert "signatures" in headers
+
+
+async def test_an_approval_by_another_key_is_refused(world, executor) -> None:
+    await refused(world, world.approved(world.document(), approval_by="gateway"))
+
+
+async def test_an_event_that_the_approver_did_not_sign_is_refused(world, executor) -> None:
+    await refused(world, world.approved(world.document()), as_="generator")
+
+
+async def test_an_unsigned_event_is_refused(world, executor) -> None:
+    await refused(world, world.approved(world.document()), as_=None)
+
+
+async def test_other_bytes_than_the_signed_ones_are_refused(world, executor) -> None:
+    other = world.document(f"mkdir {world.config.parent}; echo host=evil > {world.config}")
+    assert "subject" in await refused(world, world.approved(world.document(), other_bytes=other))
+
+
+async def test_a_verdict_that_says_invalid_is_refused(world, executor) -> None:
+    headers = await refused(world, world.approved(world.document(), verdict={"is_valid": False}))
+    assert "verdict.is_valid" in headers
+
+
+async def test_an_approval_for_other_targets_is_refused(world, executor) -> None:
+    headers = await refused(world, world.approved(world.document(), approval={"targets": ("other",)}))
+    assert "approval.targets" in headers
+
+
+async def test_an_approval_of_another_script_is_refused(world, executor) -> None:
+    headers = await refused(world, world.approved(world.document(), approval={"script_id": uuid4()}))
+    assert "approval.script_id" in headers
+
+
+async def test_an_expired_approval_is_refused_and_the_remediation_ends(world, executor) -> None:
+    past = {"not_after": datetime.now(UTC) - timedelta(seconds=1)}
+    approved = world.approved(world.document(), approval=past)
+    assert "approval.not_after" in await refused(world, approved)
+    done = await world.completed(approved)
+    assert done.outcome == "not_applied"
+
+
+async def test_an_unknown_target_is_not_applied(world, executor) -> None:
+    done = await world.run(world.approved(world.document(targets=("nowhere",))))
+    assert (done.outcome, done.runs[0].detail) == ("not_applied", "target nowhere is not registered")
+
+
+async def test_a_target_that_does_not_take_the_type_is_not_applied(world, executor) -> None:
+    await world.register(allowed_types=("python",))
+    done = await world.run(world.approved(world.document()))
+    assert done.runs[0].detail == "target app does not take bash scripts"
+
+
+async def test_a_kind_without_a_sandbox_is_not_applied(world, executor) -> None:
+    await world.register("cluster", kind="kubernetes", reach={"namespace": "shop"})
+    done = await world.run(world.approved(world.document(targets=("cluster",))))
+    assert done.outcome == "not_applied"
+    assert "kubernetes" in done.runs[0].detail
+
+
+@pytest.mark.parametrize("path", ["/etc/suture-test.conf", "/tmp/suture-outside.conf"])
+async def test_a_path_outside_the_root_is_not_applied(world, executor, path: str) -> None:
+    done = await world.run(world.approved(world.document(f"echo x > {path}", writes=(path,))))
+    assert done.outcome == "not_applied"
+    assert "not below the target's root" in done.runs[0].detail
+    assert not exists(path)
+
+
+async def test_a_path_through_a_link_out_of_the_root_is_not_applied(world, executor, tmp_path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    world.config.parent.symlink_to(tmp_path / "elsewhere")
+    done = await world.run(world.approved(world.document()))
+    assert done.outcome == "not_applied"
+    assert "symbolic link" in done.runs[0].detail
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize(
+    "folder", ["/", "/etc", "/usr/bin", "/home", "relative", "/a/../etc", "/does/not/exist"]
+)
+async def test_a_root_that_is_not_an_applications_folder_is_refused(world, executor, folder: str) -> None:
+    reply = await world.register("bad", reach={"root": folder})
+    assert reply.status == 422
+    assert reply.problem.field == "target.reach.root"
+
+
+async def test_suture_s_own_state_is_never_a_target(world, executor, tmp_path) -> None:
+    assert (await world.register("bad", tmp_path / "state" / "claims")).status == 422
+
+
+async def test_an_agent_registers_its_own_local_targets_only(world, executor, tmp_path) -> None:
+    reach = {"root": str(tmp_path)}
+    own = Target(id="own", kind="local", owner="agent-1", reach=reach)
+    assert (await world.ask(RegisterTarget, AGENT, target=own)).status == 201
+    foreign = own.model_copy(update={"id": "foreign", "owner": "admin"})
+    assert (await world.ask(RegisterTarget, AGENT, target=foreign)).status == 403
+    taken = own.model_copy(update={"id": "app"})
+    assert (await world.ask(RegisterTarget, AGENT, target=taken)).status == 403
+    cluster = own.model_copy(update={"id": "cluster", "kind": "kubernetes"})
+    assert (await world.ask(RegisterTarget, AGENT, target=cluster)).status == 403
+    assert (await world.ask(RemoveTarget, AGENT, target_id="app")).status == 403
+    listed = await world.ask(ListTargets, AGENT)
+    assert [entry["target"]["id"] for entry in listed.body["targets"]] == ["own"]
+
+
+async def test_a_target_s_revisions_are_announced(world, executor) -> None:
+    assert (await world.wire.expect(TargetRegistered)).revision == 1
+    assert (await world.register()).body["revision"] == 1
+    changed = await world.register(facts={"health_url": "http://127.0.0.1:1/"})
+    assert (changed.status, changed.body["revision"]) == (200, 2)
+    assert (await world.wire.expect(TargetUpdated)).target.facts["health_url"] == "http://127.0.0.1:1/"
+    assert (await world.ask(RemoveTarget, target_id="app")).status == 200
+    assert (await world.wire.expect(TargetRemoved)).revision == 3
+    again = await world.register()
+    assert (again.status, again.body["revision"]) == (201, 4)
+    assert (await world.ask(RemoveTarget, target_id="unheard-of")).status == 404
+
+
+async def test_a_rollback_that_the_approver_did_not_sign_is_refused(world, executor) -> None:
+    approved = world.approved(world.document())
+    assert (await world.run(approved)).outcome == "succeeded"
+    await world.wire.publish(world.rollback(approved, signed_by="gateway"), as_="approver")
+    await world.run(world.approved(world.document()))
+    assert len(await world.wire.dead_letters()) == 1
+    assert world.config.exists()
