@@ -80,9 +80,10 @@ class BubblewrapSandbox:
         )
 
     async def abort(self, run_id: str) -> None:
-        """SIGTERM to the runner, known by the lock that it holds."""
+        """A mark for a runner that has not begun, SIGTERM for the one that holds the run's lock."""
         if self._result_path(run_id).exists():
             return
+        (self._work(run_id) / "abort").touch()
         pid = _holder(self._work(run_id) / "lock")
         if pid is not None:
             os.kill(pid, signal.SIGTERM)

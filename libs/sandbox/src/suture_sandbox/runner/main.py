@@ -45,6 +45,8 @@ def main(work: str) -> int:
 
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Asked for before the handler was there; from here on the signal says it.
+    job.aborted = job.aborted or os.path.exists(os.path.join(work, "abort"))
     _remove_scratch(work)
     result = _MODES[job.plan["mode"]](job)
     write_json(raw["result"], result)
