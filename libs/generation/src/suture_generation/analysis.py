@@ -22,6 +22,7 @@ from suture_generation.vulnerabilities import PatchType, VulnerabilityAnalysis, 
 
 VULNERABILITY_CATEGORY = "Vulnerability"
 _DETECTED_BY_SCANNER = 0.9
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[t ][\d:.,]+z?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def _pattern_of(keywords: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _fingerprint(category: str, text: str, systems: Sequence[str], targets: Sequence[Target]) -> str:
-    """Equal for findings that say the same of the same systems: case, spacing and numbers of hours aside."""
-    said = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.,]+Z?|\s+", " ", text.casefold()).strip()
+    """Equal for findings that say the same of the same systems: case, spacing and moments aside."""
+    said = " ".join(_MOMENT.sub(" ", text.casefold()).split())
     of = sorted({target.id for target in targets} or set(systems))
     return sha256(json.dumps([category, said, of]).encode())

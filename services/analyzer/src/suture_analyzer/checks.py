@@ -39,7 +39,7 @@ def checked(template: Template) -> None:
         documents = check_template(template)
     except GenerationError as error:
         field = f"template.{error.field}" if error.field else "template"
-        raise PermanentError(error.reason, field=field, remedy=error.remedy) from error
+        raise PermanentError(error.reason, field=field, remedy=error.remedy or "correct that part") from error
     for number, document in enumerate(documents):
         _must_be_safe(document, number)
 
