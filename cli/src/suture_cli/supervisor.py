@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from suture_local.access import write_private
-from suture_local.locks import try_lock
+from suture_local.locks import FolderInUse, try_lock
+from suture_local.processes import StartError
 from suture_local.stack import Stack
 
 ROLES = ("agent", "operator", "supervisor", "admin")
@@ -91,5 +92,12 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await asyncio.wait([task])
 
 
+def main() -> None:
+    try:
+        asyncio.run(run_until_signal(Supervisor(Path(sys.argv[1]))))
+    except (FolderInUse, StartError) as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    asyncio.run(run_until_signal(Supervisor(Path(sys.argv[1]))))
+    main()

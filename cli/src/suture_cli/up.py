@@ -115,7 +115,7 @@ def _start_behind(folder: Path) -> dict[str, Any]:
         if document.get("supervisor") == supervisor.pid:
             return document
         if supervisor.poll() is not None:
-            raise StartError(f"it did not start:\n{_last_lines(log)}")
+            raise StartError(f"it did not start: {_last_lines(log)}")
         if time.monotonic() > deadline:
             supervisor.terminate()
             raise StartError(f"it did not start within {_START_SECONDS} s")

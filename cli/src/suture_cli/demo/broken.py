@@ -1,0 +1,103 @@
+"""The broken services: real processes that answer 503 for a real reason."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+from suture_local.ports import LOOPBACK, free_ports
+from suture_local.processes import ChildProcess, inherited_environment
+
+from suture_cli.demo.examples import Example
+
+Snapshot = dict[str, tuple[int, str]]
+"""Each path below a folder: its mode and type, and the SHA-256 of its bytes (nothing for a folder)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One example's service: where its files are, how they were, where it answers."""
+
+    root: Path
+    health_url: str
+    before: Snapshot
+    process: ChildProcess
+
+    async def status(self) -> int:
+        """What it answers now; 0 where it does not."""
+        try:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                return (await client.get(self.health_url)).status_code
+        except httpx.HTTPError:
+            return 0
+
+    def is_unchanged(self) -> bool:
+        return snapshot(self.root) == self.before
+
+
+class BrokenServices:
+    """``async with`` starts them and ends them; by the name of their example."""
+
+    def __init__(self, examples: Sequence[Example], program: Path, folder: Path) -> None:
+        self._folder = folder
+        self._of: dict[str, Broken] = {}
+        broken = [example for example in examples if example.service is not None]
+        for example, port in zip(broken, free_ports(len(broken)), strict=True):
+            self._of[example.name] = _prepare(example, program, folder, port)
+
+    def of(self, example: Example) -> Broken | None:
+        return self._of.get(example.name)
+
+    async def __aenter__(self) -> BrokenServices:
+        for broken in self._of.values():
+            broken.process.start()
+        for broken in self._of.values():
+            await broken.process.wait_until(lambda broken=broken: _answers(broken), 30)  # type: ignore[misc]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for broken in self._of.values():
+            await broken.process.stop(grace=0)
+
+
+def snapshot(root: Path) -> Snapshot:
+    """The folder as it is, owner and times left out."""
+    return {
+        str(path.relative_to(root)): (
+            path.lstat().st_mode,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def _prepare(example: Example, program: Path, folder: Path, port: int) -> Broken:
+    root = folder / example.name
+    root.mkdir()
+    (root / "etc").mkdir()
+    service = example.service
+    if service is None:
+        raise ValueError(f"{example.name} has no service")
+    for name, file in service.files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.text)
+        path.chmod(int(file.mode, 8))
+    command = [sys.executable, str(program), "--config", str(root / "etc" / "database.conf")]
+    command += ["--port", str(port), "--connections", str(service.connections)]
+    log = folder / f"{example.name}.log"
+    process = ChildProcess(
+        example.name, command, environment=inherited_environment(), log=log, on_parent_death="KILL"
+    )
+    return Broken(root, f"http://{LOOPBACK}:{port}/health", snapshot(root), process)
+
+
+async def _answers(broken: Broken) -> bool:
+    return await broken.status() != 0

@@ -1,0 +1,124 @@
+"""What became of one example, and whether it is what its file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from suture_cli.demo.api import DemoApi
+from suture_cli.demo.broken import Broken
+from suture_cli.demo.examples import Example
+from suture_cli.demo.supervisors import SupervisorsTool
+
+_NOTICE_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``notes`` is what there is to see; ``differences`` is what should be otherwise."""
+
+    example: str
+    title: str
+    expected: str
+    remediation_id: str = ""
+    outcome: str = "unknown"
+    states: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def is_as_expected(self) -> bool:
+        return self.outcome == self.expected and not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "example": self.example,
+            "remediation_id": self.remediation_id,
+            "outcome": self.outcome,
+            "expected": self.expected,
+            "states": self.states,
+            "seconds": round(self.seconds, 2),
+        }
+        return line | ({"differences": self.differences} if self.differences else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where to look."""
+
+    api: DemoApi
+    tool: SupervisorsTool
+    broken: Broken | None
+
+
+async def examine(
+    example: Example, document: Mapping[str, Any], evidence: Evidence, outcome: Outcome
+) -> None:
+    """Looks at the service, its files, the script and the queue; fills notes and differences."""
+    _look_at_script(example, document, outcome)
+    if example.expected.refused:
+        _look_at_refusal(document, outcome)
+    if evidence.broken is not None:
+        await _look_at_service(example, evidence.broken, outcome)
+    count = await evidence.api.count(example.reference)
+    if count != 1:
+        outcome.differences.append(f"{count} remediations for {example.reference}, not 1")
+    elif example.event is not None:
+        outcome.notes.append(f"published {example.event.deliveries} times, one remediation")
+    if example.expected.notified:
+        told = await evidence.tool.was_told(outcome.remediation_id, _NOTICE_SECONDS)
+        (outcome.notes if told else outcome.differences).append(
+            "supervisors were told" if told else "supervisors were not told"
+        )
+    if example.approve and document.get("approved"):
+        outcome.notes.append("approved out of the queue supervisors.approvals")
+
+
+async def _look_at_service(example: Example, broken: Broken, outcome: Outcome) -> None:
+    expected = example.expected
+    status = await broken.status()
+    outcome.notes.append(f"the service answered 503 before and answers {status} now")
+    if expected.health is not None and status != expected.health:
+        outcome.differences.append(f"the service answers {status}, not {expected.health}")
+    if expected.files_unchanged:
+        if broken.is_unchanged():
+            outcome.notes.append("every file is byte for byte what it was")
+        else:
+            outcome.differences.append("files are not what they were")
+
+
+def _look_at_script(example: Example, document: Mapping[str, Any], outcome: Outcome) -> None:
+    script = document.get("script") or {}
+    body = str(script.get("body") or "")
+    for part in example.expected.script_has:
+        if part not in body:
+            outcome.differences.append(f"the script does not have {part!r}")
+    if example.expected.script_has:
+        outcome.notes.append("the script:")
+        outcome.notes += [f"    {line}" for line in body.splitlines()]
+
+
+def _look_at_refusal(document: Mapping[str, Any], outcome: Outcome) -> None:
+    findings = [
+        finding for finding in (document.get("report") or {}).get("findings", ()) if _is_precise(finding)
+    ]
+    if not findings:
+        outcome.differences.append("the refusal names no rule with line and column")
+    for finding in findings:
+        place = f"line {finding['line']}, column {finding['column']}"
+        outcome.notes.append(f"refused by {finding['rule_id']} at {place}: {finding['message']}")
+    if document.get("execution_id") or document.get("runs"):
+        outcome.differences.append("something was executed")
+    else:
+        outcome.notes.append("nothing ran")
+
+
+def _is_precise(finding: Mapping[str, Any]) -> bool:
+    return bool(
+        finding.get("severity") == "error"
+        and finding.get("rule_id")
+        and finding.get("line", 0) >= 1
+        and finding.get("column", 0) >= 1
+    )
