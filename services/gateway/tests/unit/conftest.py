@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from pymongo import AsyncMongoClient
+from suture_chassis.dead_letters import DeadLetters
+from suture_chassis.errors import TemporaryError
+from suture_chassis.publisher import Publisher
 from suture_contracts import ids
-from suture_contracts.base import Event
+from suture_contracts.base import Command, Event, Reply
 from suture_contracts.examples import example
 from suture_gateway.change import Change
 from suture_gateway.fold import fold
+from suture_gateway.http.app import create_app
+from suture_gateway.http.context import Api
+from suture_gateway.idempotency import IdempotencyKeys
+from suture_gateway.keys import KeyRing
+from suture_gateway.rate import RateLimit
+from suture_gateway.reads import Remediations
+from suture_gateway.watchers import Watchers
 
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 REMEDIATION = ids.remediation_id("detector", "anomaly-123")
@@ -106,3 +123,51 @@ def make_change() -> Any:
 @pytest.fixture
 def make_revision() -> Any:
     return of_revision
+
+
+ROLES = ("agent", "operator", "supervisor", "admin")
+
+
+@pytest.fixture
+async def as_role(tmp_path: Path) -> AsyncIterator[Callable[[str | None], httpx.AsyncClient]]:
+    """A client for a role, of an API whose owners and store are away; a role's name is its token."""
+    keys = tmp_path / "keys.json"
+    entries = [
+        {"id": role, "role": role, "sha256": hashlib.sha256(role.encode()).hexdigest()} for role in ROLES
+    ]
+    keys.write_text(json.dumps({"keys": entries}))
+    store: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        "mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        app = create_app(_alone(keys, store))
+        clients = {}
+        for role in (*ROLES, None):
+            headers = {"Authorization": f"Bearer {role}"} if role else {}
+            transport = httpx.ASGITransport(app)
+            client = httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+            clients[role] = await stack.enter_async_context(client)
+        yield clients.__getitem__
+
+
+def _alone(keys: Path, store: AsyncMongoClient[dict[str, Any]]) -> Api:
+    async def nobody(command: Command) -> Reply:
+        raise TemporaryError("nobody answers")
+
+    async def nothing(channel: Any) -> None:
+        return None
+
+    async def away() -> str | None:
+        return "everything"
+
+    return Api(
+        send_command=nobody,
+        remediations=Remediations(store["gateway"]["remediations"], Watchers(), 10),
+        idempotency=IdempotencyKeys(store["gateway"]["keys"]),
+        keys=KeyRing(keys),
+        callers=RateLimit(100, 200),
+        strangers=RateLimit(2, 20),
+        letters=DeadLetters(Publisher(lambda seconds: None, nothing)),
+        ready=away,
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -15,6 +16,8 @@ from suture_gateway.http.problems import HttpProblem, of_validation, problem
 
 MAX_BODY_BYTES = 1_048_576
 _READ_SECONDS = 20
+_THROW_SECONDS = 5
+_THROW_BYTES = 16_000_000
 _MAX_DEPTH = 32
 _WORTH_A_LOOK = (dict, list, str)
 _Path = tuple[Any, ...]
@@ -51,15 +54,16 @@ def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, An
 
 async def _read(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise _too_large()
+    stream = request.stream()
     data = bytearray()
     try:
         async with asyncio.timeout(_READ_SECONDS):
-            async for chunk in request.stream():
+            if length.isdigit() and int(length) > MAX_BODY_BYTES:
+                raise await _too_large(stream)
+            async for chunk in stream:
+                if len(data) + len(chunk) > MAX_BODY_BYTES:
+                    raise await _too_large(stream)
                 data += chunk
-                if len(data) > MAX_BODY_BYTES:
-                    raise _too_large()
     except TimeoutError:
         raise problem(
             408, f"the body did not arrive within {_READ_SECONDS} s", headers={"Connection": "close"}
@@ -67,7 +71,15 @@ async def _read(request: Request) -> bytes:
     return bytes(data)
 
 
-def _too_large() -> HttpProblem:
+async def _too_large(stream: AsyncIterator[bytes]) -> HttpProblem:
+    # Closing on a sender that still sends would cost it the answer: what comes is thrown away, up to a bound.
+    thrown = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_THROW_SECONDS):
+            async for chunk in stream:
+                thrown += len(chunk)
+                if thrown > _THROW_BYTES:
+                    break
     return problem(
         413,
         f"the body is larger than {MAX_BODY_BYTES} bytes",
