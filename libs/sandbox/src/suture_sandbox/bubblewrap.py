@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -61,32 +62,35 @@ class BubblewrapSandbox:
         if not (work / "job.json").exists():
             work.mkdir(mode=0o700, exist_ok=True)
             _write(work / "job.json", json.dumps(self._job(plan, work, isolation)))
-        if plan.run_id not in self._children and not self._result_path(plan.run_id).exists():
+        if not self._result_path(plan.run_id).exists() and self._runner(plan.run_id) is None:
             self._spawn(plan.run_id)
 
     async def result(self, run_id: str) -> RunResult:
         """See ``Sandbox.result``. A runner that died is followed by one that takes its run back."""
         path = self._result_path(run_id)
-        for _ in range(_ATTEMPTS):
-            if not path.exists():
-                child = self._children.get(run_id) or self._spawn(run_id)
-                await _exited(child.pid)
-                child.poll()
-                self._children.pop(run_id, None)
-            if path.exists():
-                return RunResult.model_validate_json(path.read_bytes())
-        raise RunLost(
-            f"run {run_id}: the runner ended {_ATTEMPTS} times without a result; see {self._work(run_id)}/log"
-        )
+        attempts = 0
+        while not path.exists():
+            pid = self._runner(run_id)
+            if pid is None:
+                attempts += 1
+                if attempts > _ATTEMPTS:
+                    log = self._work(run_id) / "log"
+                    raise RunLost(f"run {run_id}: {attempts} runners ended without a result; see {log}")
+                pid = self._spawn(run_id)
+            await _exited(pid)
+            if run_id in self._children:
+                self._children.pop(run_id).wait()
+        return RunResult.model_validate_json(path.read_bytes())
 
     async def abort(self, run_id: str) -> None:
         """A mark for a runner that has not begun, SIGTERM for the one that holds the run's lock."""
         if self._result_path(run_id).exists():
             return
-        (self._work(run_id) / "abort").touch()
+        (self._work(run_id) / "abort").touch(mode=0o600)
         pid = _holder(self._work(run_id) / "lock")
         if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     async def forget(self, run_id: str) -> None:
         self._children.pop(run_id, None)
@@ -120,7 +124,12 @@ class BubblewrapSandbox:
             "binds": isolation.binds,
         }
 
-    def _spawn(self, run_id: str) -> subprocess.Popen[bytes]:
+    def _runner(self, run_id: str) -> int | None:
+        """The process that has this run in hand: this one's child, or an earlier executor's."""
+        child = self._children.get(run_id)
+        return child.pid if child else _holder(self._work(run_id) / "lock")
+
+    def _spawn(self, run_id: str) -> int:
         work = self._work(run_id)
         # A session of its own: neither a signal to the executor's group nor its end reaches the runner.
         with (work / "log").open("ab") as log:
@@ -134,14 +143,17 @@ class BubblewrapSandbox:
                 env={"LANG": "C.UTF-8"},
             )
         self._children[run_id] = child
-        return child
+        return child.pid
 
 
 async def _exited(pid: int) -> None:
-    """Wait for a child's end without a thread and without polling."""
+    """Wait for a process' end without a thread and without polling."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
-    fd = os.pidfd_open(pid)
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     try:
         loop.add_reader(fd, _settle, ended)
         await ended
