@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from suture_contracts.base import Command, Problem, Reply, Role
 from suture_chassis import cloudevents
 from suture_chassis.authority import Forged
 from suture_chassis.custody import Signer, sign_message
-from suture_chassis.delivery import Delivery, Neighbours, parse
+from suture_chassis.delivery import HANDLER_SECONDS, Delivery, Neighbours, parse
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.failures import attempts, next_delay
 from suture_chassis.messages import Received
@@ -64,7 +65,8 @@ class CommandDelivery(Delivery):
         try:
             received = self._received(message)
             expires_at = received.message.expires_at
-            reply = await self._handler(received)
+            async with asyncio.timeout(HANDLER_SECONDS):
+                reply = await self._handler(received)
         except Forged as error:
             # Told to the sender, and kept as evidence.
             await self._answer(message, problem(error))

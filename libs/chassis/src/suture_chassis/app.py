@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from suture_contracts import topology
 from suture_contracts.base import Command, Event, Message, Reply, Role
@@ -35,6 +35,9 @@ from suture_chassis.settings import ChassisSettings
 from suture_chassis.store import Store
 from suture_chassis.telemetry import Telemetry
 from suture_chassis.watermark import Watermark
+
+if TYPE_CHECKING:
+    from suture_chassis.http import HttpServer
 
 E = TypeVar("E", bound=Event)
 C = TypeVar("C", bound=Command)
@@ -76,6 +79,7 @@ class Service:
         self._queues = {queue.name: queue for queue in topology.work_queues(name)}
         self._taken: set[str] = set()
         self._started = False
+        self.http: HttpServer | None = None
         self.health = HealthServer(
             Probes(name, self.missing, self.metrics.render, lambda: json.dumps(describe(name)).encode())
         )
@@ -124,6 +128,7 @@ class Service:
 
     def serve(self, asgi_app: Any, host: str, port: int) -> None:
         """Serve HTTP while the service runs."""
+        # A web server costs memory that most services can do without.
         from suture_chassis.http import HttpServer
 
         self.http = HttpServer(asgi_app, host, port, self.settings.graceful_timeout)
@@ -147,6 +152,8 @@ class Service:
         if not self.broker_connected:
             missing.append("broker")
         missing += [f"consumer {queue}" for queue in self._consumers.missing()]
+        if self.http is not None and not self.http.listening:
+            missing.append("http")
         try:
             await self.store.ping()
         except TemporaryError:
@@ -176,6 +183,7 @@ class Service:
         self._started = False
         await self._consumers.drain()
         await self._background.stop()
+        self._publisher.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
                 await self._watermark.store()

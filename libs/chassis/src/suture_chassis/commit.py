@@ -10,14 +10,14 @@ from typing import Any
 from bson.errors import BSONError
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DocumentTooLarge, InvalidOperation, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from suture_chassis.errors import PermanentError, TemporaryError
 
 MAX_BATCH = 64
 _DUPLICATE_KEY = 11000
 # What one document of a batch does to all of it, before or instead of being written.
-_UNENCODABLE = (BSONError, DocumentTooLarge, InvalidOperation, OverflowError, TypeError, ValueError)
+_UNENCODABLE = (BSONError, DocumentTooLarge, OverflowError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -68,10 +68,11 @@ class GroupCommit:
             made = await (self._insert(writes) if writes[0].insert is not None else self._update(writes))
         except _UNENCODABLE as error:
             await self._one_by_one(writes, error)
-        except PyMongoError as error:
+        except Exception as error:
             _fail(writes, TemporaryError(f"the store did not answer: {type(error).__name__}"))
-        except BaseException as error:
-            _fail(writes, TemporaryError(f"the write was interrupted: {type(error).__name__}"))
+        except BaseException:
+            _fail([*writes, *self._waiting], TemporaryError("the write was interrupted"))
+            self._waiting = []
             raise
         else:
             for write, certain in zip(writes, made, strict=True):

@@ -36,7 +36,8 @@ class Consumers:
             logger=None,
             fail_fast=False,
             reconnect_interval=_RECONNECT_SECONDS,
-            graceful_timeout=graceful_timeout,
+            # What runs was waited for before, see drain.
+            graceful_timeout=0.2,
             on_reconnected=[self._on_reconnected],
         )
         self._graceful_timeout = graceful_timeout

@@ -28,6 +28,8 @@ from suture_chassis.metrics import Metrics, Result
 from suture_chassis.telemetry import Telemetry
 
 UNKNOWN = "unknown"
+HANDLER_SECONDS = 120.0
+"""The broker closes a channel whose message is not acked in time: long work belongs into the store."""
 _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError)
 
 
@@ -74,7 +76,8 @@ class Delivery:
                 self._metrics.redelivered(kind)
             with self._telemetry.span(f"{self.queue} process", {"messaging.destination.name": self.queue}):
                 result = await self._settle(message, kind)
-            await message.ack()
+            # message.ack() would wait until the socket took it.
+            await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
         except _LOST as error:
             # The broker is gone, and with it this delivery: it comes again.
             self._log.warning("delivery_lost", error=repr(error))
@@ -181,7 +184,8 @@ class EventDelivery(Delivery):
             message_id=envelope.id,
             remediation_id=str(remediation) if remediation else None,
         )
-        await self._handler(self.received(envelope, parsed, signer, message))
+        async with asyncio.timeout(HANDLER_SECONDS):
+            await self._handler(self.received(envelope, parsed, signer, message))
         return "done"
 
 

@@ -35,7 +35,8 @@ class Written(Enum):
 class Documents:
     """One collection, whose documents change by single atomic writes.
 
-    A document has ``_id`` (str) and ``state``; ``inbox`` holds the keys of the messages that changed it (the
+    A message changes a document once: its whole effect on it is one call. A document has ``_id`` (str) and
+    ``state``; ``inbox`` holds the keys of the messages that changed it (the
     newest 200), ``outbox`` the events that it led to (the newest 32), as the bytes that are published.
     """
 

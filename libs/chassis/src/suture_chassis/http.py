@@ -26,6 +26,7 @@ class HttpServer:
             timeout_graceful_shutdown=max(1, int(graceful_timeout)),
         )
         self._host = host
+        self.listening = False
         self.port = port
 
     async def serve(self) -> None:
@@ -34,9 +35,11 @@ class HttpServer:
             self.port = listening.getsockname()[1]
             server = _Quiet(self._config)
             task = asyncio.create_task(server.serve(sockets=[listening]))
+            self.listening = True
             try:
                 await asyncio.shield(task)
             finally:
+                self.listening = False
                 server.should_exit = True
                 await task
 

@@ -77,11 +77,16 @@ class Publisher:
         self._slots = asyncio.Semaphore(_MAX_IN_FLIGHT)
         self._observe = observe
         self._declare = declare
+        self._closed = False
 
     async def open(self, connection: AbstractRobustConnection) -> None:
         self._connection = connection
         self._channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._channel.initialize()
+
+    def close(self) -> None:
+        """Repeat no more; the outbox has what was not confirmed."""
+        self._closed = True
 
     async def publish(self, outgoing: Outgoing) -> None:
         """One attempt, confirmed. Raises ``Unroutable``, or ``TemporaryError`` without a broker."""
@@ -98,12 +103,14 @@ class Publisher:
         self._observe(time.perf_counter() - started)
 
     async def publish_until_confirmed(self, outgoing: Outgoing) -> None:
-        """Repeats until the broker confirms; ends with the task that awaits it."""
+        """Repeats until the broker confirms; raises ``TemporaryError`` only after ``close``."""
         pause = _FIRST_PAUSE
         while True:
             try:
                 return await self.publish(outgoing)
             except TemporaryError as error:
+                if self._closed:
+                    raise
                 await asyncio.sleep(pause)
                 if isinstance(error, Unroutable):
                     await self._repair()

@@ -22,7 +22,7 @@ class ChassisSettings(BaseSettings):
     instance: str = Field(
         default="0",
         pattern=r"^[\w.-]{1,60}$",
-        description="Stable over restarts, one a replica; names this process' outbox watermark",
+        description="Stable over restarts, never two processes at once; names its outbox watermark",
     )
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535, description="0 takes a free one")

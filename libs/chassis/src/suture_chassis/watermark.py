@@ -28,6 +28,7 @@ class Watermark:
         self._log = log
         self._since = self._until = 0
         self._made = -1
+        self._loaded = False
 
     async def load(self) -> None:
         """Read where the last process was; held there until ``sweep`` ends. Raises ``TemporaryError``."""
@@ -38,6 +39,7 @@ class Watermark:
         self._since = int(stored["at"]) if stored else 0
         self._outbox.clock.not_before(self._since)
         self._outbox.hold(self._since)
+        self._loaded = True
         # What is written from here on is published by whoever writes it.
         self._until = self._outbox.clock.tick()
 
@@ -64,7 +66,8 @@ class Watermark:
     async def store(self) -> None:
         """Store it now, if it moved."""
         made = self._outbox.made
-        if made == self._made:
+        # Not before it was loaded: what the last process left is not published yet.
+        if made == self._made or not self._loaded:
             return
         # An event that is pending keeps it low: it is to be stored again when that one is confirmed.
         settled = self._outbox.pending == 0
