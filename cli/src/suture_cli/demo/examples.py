@@ -41,7 +41,8 @@ class CloudEvent(_Part):
 
 
 class Expected(_Part):
-    """``health`` is the service's answer afterwards; ``script_has`` are parts of the script's text."""
+    """``health`` is the service's answer afterwards; ``script_has`` are parts of the script's text,
+    ``reason_has`` of the reason that the system gives for the outcome."""
 
     outcome: str
     health: int | None = None
@@ -49,6 +50,7 @@ class Expected(_Part):
     notified: bool = False
     refused: bool = False
     script_has: tuple[str, ...] = ()
+    reason_has: str = ""
 
 
 class Example(_Part):

@@ -12,6 +12,7 @@ from suture_cli.demo.examples import Example
 from suture_cli.demo.supervisors import SupervisorsTool
 
 _NOTICE_SECONDS = 10.0
+_OUTPUT_LINES = 20
 
 
 @dataclass(slots=True)
@@ -57,6 +58,12 @@ async def examine(
     example: Example, document: Mapping[str, Any], evidence: Evidence, outcome: Outcome
 ) -> None:
     """Looks at the service, its files, the script and the queue; fills notes and differences."""
+    if outcome.outcome != outcome.expected:
+        outcome.differences += _why(document, outcome)
+    elif example.expected.reason_has:
+        reason = str(document.get("error") or "")
+        found = example.expected.reason_has in reason
+        (outcome.notes if found else outcome.differences).append(f"the reason: {reason}")
     _look_at_script(example, document, outcome)
     if example.expected.refused:
         _look_at_refusal(document, outcome)
@@ -74,6 +81,17 @@ async def examine(
         )
     if example.approve and document.get("approved"):
         outcome.notes.append("approved out of the queue supervisors.approvals")
+
+
+def _why(document: Mapping[str, Any], outcome: Outcome) -> list[str]:
+    """What the system says of an end that nobody expected."""
+    lines = [
+        f"it ended as {outcome.outcome}, not as {outcome.expected}: {document.get('error') or 'no reason'}"
+    ]
+    for run in document.get("runs") or ():
+        lines.append(f"on {run.get('target')}: {run.get('outcome')}; {run.get('detail')}")
+        lines += [f"    {line}" for line in str(run.get("output_tail", "")).splitlines()[-_OUTPUT_LINES:]]
+    return lines
 
 
 async def _look_at_service(example: Example, broken: Broken, outcome: Outcome) -> None:
@@ -96,8 +114,15 @@ def _look_at_script(example: Example, document: Mapping[str, Any], outcome: Outc
         if part not in body:
             outcome.differences.append(f"the script does not have {part!r}")
     if example.expected.script_has:
-        outcome.notes.append("the script:")
-        outcome.notes += [f"    {line}" for line in body.splitlines()]
+        for part, heading in (
+            ("body", "the script"),
+            ("verify", "its verification"),
+            ("rollback", "its rollback"),
+        ):
+            text = str(script.get(part) or "")
+            outcome.notes += [f"{heading}:", *(f"    {line}" for line in text.splitlines())]
+            if not text:
+                outcome.differences.append(f"{heading} is missing")
 
 
 def _look_at_refusal(document: Mapping[str, Any], outcome: Outcome) -> None:
