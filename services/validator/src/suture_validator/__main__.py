@@ -1,0 +1,3 @@
+from suture_validator.main import main
+
+main()
