@@ -90,10 +90,16 @@ class Templates:
                 best = (rank, template)
         return best[1] if best else None
 
-    def predefined_for(self, finding: Finding, targets: Sequence[Target]) -> Template | None:
-        """The category's predefined action, if it can be rendered for these targets."""
+    def predefined_for(
+        self, finding: Finding, targets: Sequence[Target], but: Template | None = None
+    ) -> Template | None:
+        """The category's predefined action other than ``but``, if it can be rendered for these targets."""
         for template, _ in self._by_category.get(finding.category, ()):
-            if finding.category in template.predefined_for and _suits(template, targets):
+            if (
+                template is not but
+                and finding.category in template.predefined_for
+                and _suits(template, targets)
+            ):
                 fills, _ = self._fills(template, finding, targets)
                 if fills:
                     return template
@@ -160,8 +166,7 @@ def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) ->
         return _no_action(finding, "the finding is informational: there is nothing to remedy")
     approach = APPROACHES.get(finding.category, APPROACHES["Other"])
     template = templates.choose(finding, targets)
-    predefined = templates.predefined_for(finding, targets)
-    same = template is not None and predefined is not None and predefined.id == template.id
+    predefined = templates.predefined_for(finding, targets, but=template)
     return Analysis(
         actionable=True,
         reason=template.title if template else approach.summary,
@@ -169,7 +174,7 @@ def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) ->
         script_type=template.script_type if template else _script_type(approach, targets),
         complexity=template.complexity if template else approach.complexity,
         template=template,
-        predefined=None if same else predefined,
+        predefined=predefined,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
@@ -23,15 +23,19 @@ _KEYWORDS = frozenset(
         *("pattern", "minLength", "maxLength", "minimum", "maximum"),
     )
 )
+_REMEMBERED = 1_024
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+
+_Key = tuple[tuple[str, type, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterSchema:
-    """A closed object's properties, and what checks values against them."""
+    """A closed object's properties, what checks values against them, and values that were found right."""
 
     properties: Mapping[str, Any]
     validator: Draft202012Validator
+    right: set[_Key] = field(default_factory=set)
 
 
 def compile_schema(template: Template) -> ParameterSchema:
@@ -47,8 +51,8 @@ def compile_schema(template: Template) -> ParameterSchema:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        field = ".".join(str(part) for part in ("parameters", *error.absolute_path))
-        raise TemplateInvalid(error.message[:300], field=field, remedy="write JSON Schema 2020-12") from error
+        place = ".".join(str(part) for part in ("parameters", *error.absolute_path))
+        raise TemplateInvalid(error.message[:300], field=place, remedy="write JSON Schema 2020-12") from error
     closed = {**schema, "type": "object", "additionalProperties": False}
     return ParameterSchema(schema.get("properties", {}), Draft202012Validator(closed))
 
@@ -64,10 +68,28 @@ def validate_parameters(schema: ParameterSchema, values: Mapping[str, Any]) -> d
         )
     _check_sizes(values)
     full = {name: part["default"] for name, part in properties.items() if "default" in part} | dict(values)
+    key = _key_of(full)
+    if key is not None and key in schema.right:
+        return full
     error: ValidationError | None = next(iter(schema.validator.iter_errors(full)), None)
     if error is not None:
         raise _named(error, properties, full)
+    if key is not None:
+        if len(schema.right) >= _REMEMBERED:
+            schema.right.clear()
+        schema.right.add(key)
     return full
+
+
+def _key_of(values: Mapping[str, Any]) -> _Key | None:
+    """What to remember small, plain values by: a target's facts come again and again."""
+    size = 0
+    for value in values.values():
+        if not isinstance(value, (str, int, float)):
+            return None
+        size += len(value) if isinstance(value, str) else 8
+    # 1, 1.0 and True are equal, but not to a schema.
+    return tuple((name, type(value), value) for name, value in values.items()) if size <= 2_000 else None
 
 
 def _named(

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
-from suture_contracts import ids
 from suture_contracts.base import Complexity, Reversibility
 from suture_contracts.events import ModelUse, Origin, RcaAnalyzed, ScriptGenerated, ScriptGenerationFailed
 from suture_contracts.script import Script, ScriptDocument, TemplateRef
@@ -174,7 +173,7 @@ def failed(step: Failed, analysis: RcaAnalyzed, place: Place) -> ScriptGeneratio
     )
 
 
-def changes_of(step: Step, place: Place) -> dict[str, Any]:
+def changes_of(step: Step, place: Place, script: Script | None) -> dict[str, Any]:
     """What a step changes in the stored document; ``revision`` counts scripts, ``published`` events."""
     history = {
         "model_scripts": step.history.model_scripts,
@@ -191,7 +190,6 @@ def changes_of(step: Step, place: Place) -> dict[str, Any]:
             "reason": step.reason,
             "published": place.sequence + 1,
         }
-    text = step.document.canonical()
     return {
         **common,
         "state": "generated",
@@ -199,8 +197,8 @@ def changes_of(step: Step, place: Place) -> dict[str, Any]:
         "published": place.sequence + 1,
         "origin": step.origin,
         "template": f"{step.template.id}:{step.template.revision}" if step.template else None,
-        "document": text,
-        "sha256": ids.sha256(text.encode()),
+        "document": script.document if script else None,
+        "sha256": script.sha256 if script else None,
     }
 
 

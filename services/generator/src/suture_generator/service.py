@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -11,7 +11,8 @@ from suture_chassis.messages import Received
 from suture_chassis.store import Store
 from suture_contracts import ids
 from suture_contracts.base import RemediationEvent
-from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptRejected
+from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptGenerated, ScriptRejected
+from suture_contracts.script import Script
 
 from suture_generator.domain import (
     Ask,
@@ -70,15 +71,16 @@ class Generator:
             "document": None,
             "sha256": None,
         }
+        events = self._events(step, analysis, place)
         document = {
             "_id": id,
             "remediation_id": str(analysis.remediation_id),
             **empty,
             **of_analysis,
-            **changes_of(step, place),
+            **changes_of(step, place, _script_of(events)),
         }
         try:
-            await self._scripts.insert(document, events=self._events(step, analysis, place), cause=cause)
+            await self._scripts.insert(document, events=events, cause=cause)
         except Conflict as conflict:
             await self._generate_again(conflict.current, step, analysis, of_analysis, cause)
         if isinstance(step, Ask):
@@ -120,8 +122,8 @@ class Generator:
         """Moves a document on by one step; where it moved on meanwhile, returns it as it is."""
         script_id = ids.script_id(analysis.remediation_id)
         place = Place(script_id, document["revision"] + 1, document["published"], caused)
-        change = {"$set": {**(also or {}), **changes_of(step, place)}}
         events = self._events(step, analysis, place)
+        change = {"$set": {**(also or {}), **changes_of(step, place, _script_of(events))}}
         try:
             await self._scripts.update(
                 document["_id"],
@@ -175,6 +177,10 @@ class Generator:
         if isinstance(step, Made):
             return [generated(step, analysis, place, self._planner.has_model)]
         return [failed(step, analysis, place)]
+
+
+def _script_of(events: Sequence[RemediationEvent]) -> Script | None:
+    return next((event.script for event in events if isinstance(event, ScriptGenerated)), None)
 
 
 def _refused(origin: str, rejected: ScriptRejected) -> str:
