@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from suture_chassis.errors import PermanentError
 from suture_contracts.events import RcaAnalyzed
+from suture_contracts.topology import DELIVERY_LIMIT
 from suture_testkit.waiting import eventually
 
 
@@ -12,11 +13,11 @@ async def refuse(received) -> None:
     raise PermanentError("not today", field="category", remedy="replay tomorrow")
 
 
-async def dead(analyzer, count: int):
+async def dead(service, count: int):
     letters = []
 
     async def arrived() -> bool:
-        letters[:] = await analyzer.service.dead_letters.list()
+        letters[:] = await service.dead_letters.list()
         return len(letters) == count
 
     await eventually(arrived)
@@ -27,7 +28,7 @@ async def test_a_replayed_letter_is_handled_as_new(analyzer, wire, finding) -> N
     analyzer.before = refuse
     async with analyzer.service:
         await wire.publish(finding, id="1", source="detector")
-        (letter,) = await dead(analyzer, 1)
+        (letter,) = await dead(analyzer.service, 1)
         assert letter.origin == "analyzer.rca.received"
         assert (letter.reason, letter.field, letter.remedy) == ("not today", "category", "replay tomorrow")
         assert letter.type == "rca.received"
@@ -45,12 +46,12 @@ async def test_a_letter_is_shown_and_dropped_and_the_others_stay(analyzer, wire,
     async with analyzer.service:
         for number in range(4):
             await wire.publish(finding, id=str(number), source="detector")
-        letters = await dead(analyzer, 4)
+        letters = await dead(analyzer.service, 4)
         assert len({letter.id for letter in letters}) == 4
         chosen = letters[2]
         assert await analyzer.service.dead_letters.show(chosen.id) == chosen
         assert await analyzer.service.dead_letters.drop(chosen.id) == chosen
-        left = await dead(analyzer, 3)
+        left = await dead(analyzer.service, 3)
         assert {letter.id for letter in left} == {letter.id for letter in letters} - {chosen.id}
         assert len(await analyzer.service.dead_letters.list(limit=2)) == 2
 
@@ -67,6 +68,23 @@ async def test_looking_is_no_attempt_and_removes_nothing(analyzer, wire, finding
     analyzer.before = refuse
     async with analyzer.service:
         await wire.publish(finding, id="1", source="detector")
-        first = await dead(analyzer, 1)
+        first = await dead(analyzer.service, 1)
         for _ in range(30):
             assert await analyzer.service.dead_letters.list() == first
+
+
+async def test_what_the_broker_itself_gave_up_is_listed_and_replayed(make_analyzer, wire, finding) -> None:
+    async with make_analyzer().service:
+        pass
+    await wire.publish(finding, id="1", source="detector")
+    queue = await wire.channel.get_queue("analyzer.rca.received", ensure=False)
+    for _ in range(DELIVERY_LIMIT + 1):
+        message = await queue.get(timeout=5)
+        await message.nack(requeue=True)
+
+    async with make_analyzer().service as service:
+        (letter,) = await dead(service, 1)
+        assert letter.origin == "analyzer.rca.received"
+        assert letter.reason == "the broker gave it up: delivery_limit"
+        await service.dead_letters.replay(letter.id)
+        await wire.expect(RcaAnalyzed)

@@ -200,7 +200,9 @@ def test_a_signature_is_for_one_type_and_one_body(trust: TrustStore, kind: str, 
 
 
 @pytest.mark.parametrize(
-    "header", [None, 7, b"x", "A" * 500, f"{VALIDATOR.keyid}:***", f"{VALIDATOR.keyid}:"]
+    "header",
+    [None, 7, b"x", "A" * 500, f"{VALIDATOR.keyid}:***", f"{VALIDATOR.keyid}:"],
+    ids=["nothing", "a number", "bytes", "too long", "no base64", "no signature"],
 )
 def test_a_malformed_header_is_an_invalid_signature(trust: TrustStore, header: object) -> None:
     with pytest.raises(InvalidSignature):
