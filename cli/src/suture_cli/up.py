@@ -72,22 +72,24 @@ def down() -> None:
 
 
 async def _run_here(folder: Path, as_json: bool) -> None:
+    from suture_cli.status import Status
     from suture_cli.supervisor import Supervisor, describe, run_until_signal
 
     pids: dict[str, int] = {}
+    status = Status()
 
     def show(stack: Stack) -> None:
-        first = not pids
-        for name, service in stack.services.items():
-            if not first and pids[name] != service.pid:
-                click.echo(f"{name} ended and runs again as process {service.pid}", err=True)
-            pids[name] = service.pid
-        if first:
+        status.show(stack)
+        if not pids:
             _announce(describe(stack), as_json)
-            click.echo("Ctrl-C ends it", err=True)
+        for name, service in stack.services.items():
+            if pids.setdefault(name, service.pid) != service.pid:
+                click.echo(f"{name} ended and runs again as process {service.pid}", err=True)
+                pids[name] = service.pid
 
-    click.echo("starting broker, store and services", err=True)
-    await run_until_signal(Supervisor(folder, on_change=show))
+    click.echo("starting broker, store and services; Ctrl-C ends them", err=True)
+    with status.live():
+        await run_until_signal(Supervisor(folder, on_change=show))
     click.echo("stopped", err=True)
 
 

@@ -1,0 +1,56 @@
+"""The live status of a system in the foreground."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from suture_cli.terminal import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from suture_local.stack import Stack
+
+
+class Status:
+    """A table of everything that runs, drawn anew twice a second; nothing where stdout is no terminal."""
+
+    def __init__(self) -> None:
+        self._stack: Stack | None = None
+        self._began = time.monotonic()
+
+    def show(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def live(self) -> AbstractContextManager[Any]:
+        out = console(stderr=True)
+        if not out.is_terminal:
+            return nullcontext()
+        from rich.live import Live
+
+        return Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+
+    def _table(self) -> Table:
+        from rich.table import Table
+
+        uptime = time.strftime("%H:%M:%S", time.gmtime(time.monotonic() - self._began))
+        table = Table(box=None, pad_edge=False, header_style="bold", caption=f"{uptime}  Ctrl-C ends it")
+        for column in ("process", "pid", "state", "restarts"):
+            table.add_column(column)
+        for row in self._rows():
+            table.add_row(*row)
+        return table
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        stack = self._stack
+        if stack is None:
+            return [("broker, store and services", "", "starting", "")]
+        servers = [(name, server) for name, server in (("broker", stack.broker), ("store", stack.store))]
+        rows = [(n, str(s.pid), _word(s.running), "") for n, s in servers if s is not None]
+        services = stack.services.values()
+        return rows + [(s.name, str(s.pid), _word(s.running), str(s.restarts)) for s in services]
+
+
+def _word(running: bool) -> str:
+    return "running" if running else "down"
