@@ -1,0 +1,1 @@
+"""bash: parsed by tree-sitter, walked by a small abstract interpreter that knows constants and unknowns."""

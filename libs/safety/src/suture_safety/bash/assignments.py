@@ -1,0 +1,111 @@
+"""Assignments: plain, appended, arrays, ``declare``, ``local``, ``export``, ``readonly``, ``unset``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suture_safety.bash import words
+from suture_safety.bash.machine import widened
+from suture_safety.bash.tree import text_of
+from suture_safety.bash.values import ANY, MANY, bounded, is_known
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from suture_safety.bash.machine import Machine
+
+_MAX_ITEMS = 500
+
+
+def assign(machine: Machine, node: Node) -> str | None:
+    """Carries out one assignment; gives the variable's name."""
+    target, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+    if target is None:
+        return None
+    appends = any(child.type == "+=" for child in node.children)
+    if target.type == "subscript":
+        return _assign_element(machine, target, value)
+    name = text_of(target)
+    machine.here = node
+    if value is not None and value.type == "array":
+        items: list[str] = []
+        for child in value.children:
+            if child.is_named and child.type != "comment":
+                items.extend(words.fields(machine, child))
+        if appends:
+            items = [*machine.arrays.get(name, machine.variables.get(name, ())), *items]
+        machine.arrays[name] = items[:_MAX_ITEMS] if len(items) <= _MAX_ITEMS else [MANY]
+        machine.variables.pop(name, None)
+        return name
+    _assign_text(machine, name, value, appends)
+    return name
+
+
+def _assign_text(machine: Machine, name: str, value: Node | None, appends: bool) -> None:
+    if value is None:
+        values: tuple[str, ...] = ("",)
+    else:
+        values = tuple(found[0] for found in machine.rounds(lambda: [words.text(machine, value)]))
+    if appends:
+        before = machine.variables.get(name, ("",))
+        values = tuple(bounded(old + new) for old in before for new in values)
+    set_variable(machine, name, values)
+
+
+def set_variable(machine: Machine, name: str, values: tuple[str, ...]) -> None:
+    machine.variables[name] = widened(values) if len(values) > 1 else values
+    machine.arrays.pop(name, None)
+    machine.rules.check_assignment(machine, name, values)
+
+
+def _assign_element(machine: Machine, target: Node, value: Node | None) -> str | None:
+    parts = target.children
+    name = text_of(parts[0])
+    index = text_of(parts[2]) if len(parts) > 2 else ""
+    new = words.text(machine, value) if value is not None else ""
+    items = machine.arrays.get(name)
+    if items is None:
+        items = machine.arrays[name] = []
+    elif items == [MANY]:
+        return name
+    if index.isdigit() and int(index) <= len(items) < _MAX_ITEMS and all(map(is_known, items)):
+        machine.arrays[name] = [*items[: int(index)], new, *items[int(index) + 1 :]]
+    else:
+        machine.arrays[name] = [MANY]
+    return name
+
+
+def declare(machine: Machine, node: Node) -> None:
+    """``export X=…``, ``local x``, ``readonly``, ``declare -a``; a local without value is empty."""
+    keyword = node.children[0].type
+    for child in node.children:
+        if child.type == "variable_assignment":
+            assign(machine, child)
+        elif child.type == "variable_name" and keyword in ("local", "declare", "typeset"):
+            machine.variables.setdefault(text_of(child), ("",))
+        elif child.is_named and child.type not in ("word", "variable_name"):
+            _declare_dynamic(machine, child)
+
+
+def _declare_dynamic(machine: Machine, child: Node) -> None:
+    """``export "$name=$value"``: the text decides what is assigned."""
+    for found in machine.rounds(lambda: words.fields(machine, child)):
+        for word in found:
+            name, equals, value = word.partition("=")
+            if equals and name.isidentifier():
+                set_variable(machine, name, (value,))
+
+
+def unset(machine: Machine, node: Node) -> None:
+    for child in node.children:
+        if child.type in ("variable_name", "word"):
+            name = text_of(child)
+            machine.variables[name] = ("",)
+            machine.arrays.pop(name, None)
+            machine.functions.pop(name, None)
+
+
+def forget(machine: Machine, name: str) -> None:
+    """The variable gets a value from outside: nothing is known of it."""
+    machine.variables[name] = (ANY,)
+    machine.arrays.pop(name, None)

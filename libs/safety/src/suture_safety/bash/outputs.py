@@ -1,0 +1,179 @@
+"""What commands print, where it can be told: ``echo``, ``printf``, ``cat``, decoders on constants."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from suture_safety.bash.machine import Stream
+from suture_safety.bash.values import ANY, SOME, TOKEN, bounded, is_known, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suture_safety.bash.command import Command
+    from suture_safety.bash.machine import Machine
+
+_TOKENS = frozenset(
+    """
+    date nproc wc id uname hostname whoami logname arch tty uuidgen lsb_release
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
+_FORMAT = re.compile(r"%[-+ #0]*[\d.*]*([a-zA-Z%])")
+
+
+def printed(machine: Machine, command: Command) -> Stream:
+    """What a command writes to its standard output, ``ANY`` where that is not known."""
+    name, stdin = command.name, command.stdin
+    sources = stdin.sources if stdin else ()
+    if name == "echo":
+        return Stream(_echo(command), sources)
+    if name == "printf":
+        return Stream(formatted(command.arguments), sources)
+    if name == "cat":
+        return _cat(machine, command, sources)
+    if name == "mktemp":
+        return Stream(_mktemp(command))
+    if name in _TOKENS:
+        return Stream(TOKEN)
+    if name in ("dirname", "basename", "realpath", "readlink") and command.operands:
+        return Stream(_path_part(name, command.operands[-1 if name != "basename" else 0]))
+    if name == "pwd":
+        return Stream(machine.cwd or SOME)
+    decoder = _DECODERS.get(name)
+    if decoder is not None and stdin is not None and is_known(stdin.text):
+        decoded = decoder(command, stdin.text)
+        return Stream(ANY if decoded is None else bounded(decoded), sources)
+    return Stream(ANY, sources)
+
+
+def _echo(command: Command) -> str:
+    words = list(command.arguments)
+    flags = ""
+    while words and re.fullmatch(r"-[neE]+", words[0]):
+        flags += words.pop(0)[1:]
+    text = " ".join(words)
+    return (unescape(text) if "e" in flags else text) + ("" if "n" in flags else "\n")
+
+
+def formatted(words: list[str]) -> str:
+    """What ``printf`` makes of its words."""
+    if words[:1] == ["--"]:
+        words = words[1:]
+    if not words:
+        return ""
+    pattern, values = unescape(words[0]), words[1:]
+    out: list[str] = []
+    for _ in range(100):
+        remaining = iter(values)
+        used = 0
+
+        def fill(match: re.Match[str]) -> str:
+            nonlocal used
+            if match[1] == "%":
+                return "%"
+            used += 1
+            value = next(remaining, "")  # noqa: B023 - called within this round
+            if match[1] in "sbq":
+                return unescape(value) if match[1] == "b" else value
+            return value if value.isdigit() and match[1] == "d" else TOKEN
+
+        out.append(_FORMAT.sub(fill, pattern))
+        values = list(remaining)
+        if not used or not values:
+            break
+    return bounded("".join(out))
+
+
+def _cat(machine: Machine, command: Command, sources: tuple[str, ...]) -> Stream:
+    if not command.operands or command.operands == ["-"]:
+        stdin = command.stdin
+        return Stream(stdin.text, stdin.sources, stdin.place) if stdin else Stream(ANY)
+    texts = []
+    for path in command.operands:
+        known = machine.files.get(path) or machine.process_sources.get(path)
+        texts.append(known.text if known else ANY)
+        sources = (*sources, *(known.sources if known else ()))
+    return Stream("".join(texts), sources)
+
+
+def _mktemp(command: Command) -> str:
+    folder = command.options.get("-p") or command.options.get("--tmpdir") or "/tmp"  # noqa: S108 - what mktemp itself does
+    template = command.operands[-1] if command.operands else ""
+    if template.startswith("/"):
+        return template.rstrip("X") + TOKEN
+    return f"{folder}/{template.rstrip('X')}{TOKEN}"
+
+
+def _path_part(name: str, path: str) -> str:
+    if name in ("realpath", "readlink"):
+        return path if path.startswith("/") else SOME
+    if not is_known(path):
+        return posixpath.dirname(path) or SOME if name == "dirname" and path.startswith("/") else SOME
+    return (posixpath.dirname(path) or ".") if name == "dirname" else posixpath.basename(path.rstrip("/"))
+
+
+def _base64(command: Command, text: str) -> str | None:
+    if not command.has("-d", "-D", "--decode", "-di", "--d"):
+        return base64.b64encode(text.encode()).decode() + "\n"
+    try:
+        return base64.b64decode("".join(text.split()) + "==").decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _base32(command: Command, text: str) -> str | None:
+    try:
+        return base64.b32decode("".join(text.split())).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _xxd(command: Command, text: str) -> str | None:
+    if not command.has("-r"):
+        return None
+    try:
+        return bytes.fromhex("".join(text.split())).decode("utf-8", "replace")
+    except ValueError:
+        return None
+
+
+def _rev(command: Command, text: str) -> str:
+    return "\n".join(line[::-1] for line in text.split("\n"))
+
+
+def _tr(command: Command, text: str) -> str | None:
+    sets = [_tr_set(unescape(word)) for word in command.operands]
+    if not sets or any(one is None for one in sets):
+        return None
+    first = sets[0] or ""
+    if command.has("-d"):
+        return "".join(character for character in text if character not in first)
+    if len(sets) != 2 or not sets[1] or command.has("-c", "-C"):
+        return None
+    second = sets[1].ljust(len(first), sets[1][-1])
+    return text.translate(str.maketrans(first, second[: len(first)]))
+
+
+def _tr_set(text: str) -> str | None:
+    if len(text) > 200 or "[:" in text:
+        return None
+    return re.sub(
+        r"(.)-(.)",
+        lambda m: "".join(map(chr, range(ord(m[1]), ord(m[2]) + 1))) if ord(m[2]) - ord(m[1]) < 256 else m[0],
+        text,
+    )
+
+
+_DECODERS: dict[str, Callable[[Command, str], str | None]] = {
+    "base64": _base64,
+    "base32": _base32,
+    "xxd": _xxd,
+    "rev": _rev,
+    "tr": _tr,
+    "tee": lambda command, text: text,
+    "head": lambda command, text: text if text.count("\n") <= 1 else None,
+}

@@ -1,0 +1,103 @@
+"""Redirections and here-documents."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from suture_safety.bash import parameters, words
+from suture_safety.bash.command import Redirect
+from suture_safety.bash.machine import Stream
+from suture_safety.bash.tree import text_of
+from suture_safety.bash.values import ANY, TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tree_sitter import Node
+
+    from suture_safety.bash.machine import Machine
+
+_BACKSLASH = re.compile(r"\\([$`\\\n])")
+
+
+def read_redirects(machine: Machine, nodes: Iterable[Node]) -> tuple[Redirect, ...]:
+    """The redirections, their targets evaluated; here-documents give those that stand on their line."""
+    found: list[Redirect] = []
+    for node in nodes:
+        if node.type == "heredoc_redirect":
+            found.extend(read_redirects(machine, [c for c in node.children if c.type == "file_redirect"]))
+        elif node.type == "file_redirect":
+            found.append(_read(machine, node))
+    return tuple(found)
+
+
+def _read(machine: Machine, node: Node) -> Redirect:
+    operator, descriptor, target = "", "", ""
+    for child in node.children:
+        if child.type == "file_descriptor":
+            descriptor = text_of(child)
+        elif child.type == "ERROR":
+            operator += text_of(child)
+        elif not child.is_named:
+            operator += child.type
+        elif not target:
+            # In `>& /dev/null 0>&1` the grammar adds the next descriptor as a second target.
+            target = words.text(machine, child)
+    return Redirect(operator, descriptor, target, node)
+
+
+def from_here_string(machine: Machine, node: Node) -> Stream:
+    word = next((child for child in node.children if child.is_named), None)
+    if word is None:
+        return Stream()
+    row, column = word.start_point
+    place = machine.unit.place_at(row, column + (word.type in ("raw_string", "string")), word.start_byte)
+    return Stream(words.text(machine, word) + "\n", (), place)
+
+
+def from_here_document(machine: Machine, node: Node) -> Stream:
+    """The document's text, expanded where its delimiter is not quoted, and where it begins."""
+    body = start = None
+    for child in node.children:
+        if child.type == "heredoc_body":
+            body = child
+        elif child.type == "heredoc_start":
+            start = child
+    if body is None or start is None:
+        return Stream()
+    quoted = any(mark in (start.text or b"") for mark in (b"'", b'"', b"\\"))
+    content = text_of(body) if quoted else _expanded(machine, body)
+    if node.children[0].type == "<<-":
+        content = re.sub(r"(?m)^\t+", "", content)
+    return Stream(content, (), machine.place(body))
+
+
+def _expanded(machine: Machine, body: Node) -> str:
+    raw, base, position, out = body.text or b"", body.start_byte, 0, []
+    for child in body.children:
+        if child.type not in (
+            "simple_expansion",
+            "expansion",
+            "command_substitution",
+            "arithmetic_expansion",
+        ):
+            continue
+        out.append(_unescaped(raw[position : child.start_byte - base]))
+        if child.type == "command_substitution":
+            out.append(machine.substitute(child))
+        elif child.type == "arithmetic_expansion":
+            machine.visit_substitutions(child)
+            out.append(TOKEN)
+        else:
+            value = parameters.expand(machine, child)
+            out.append(" ".join(value) if isinstance(value, list) else value)
+        position = child.end_byte - base
+    out.append(_unescaped(raw[position:]))
+    text = "".join(out)
+    return text if len(text) < 200_000 else ANY
+
+
+def _unescaped(raw: bytes) -> str:
+    text = raw.decode("utf-8", "replace")
+    return _BACKSLASH.sub(lambda m: "" if m[1] == "\n" else m[1], text) if "\\" in text else text

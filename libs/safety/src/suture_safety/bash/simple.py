@@ -1,0 +1,219 @@
+"""One simple command: words evaluated, wrappers taken off, rules and effects applied, output guessed."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from suture_safety.bash import effects, words
+from suture_safety.bash.assignments import assign
+from suture_safety.bash.builtins import BUILTINS
+from suture_safety.bash.command import NO_VALUES, Command, Redirect
+from suture_safety.bash.functions import call
+from suture_safety.bash.interpreters import INTERPRETERS
+from suture_safety.bash.machine import Stream
+from suture_safety.bash.outputs import printed
+from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects
+from suture_safety.bash.tree import text_of
+from suture_safety.bash.values import ANY, normal_path, shown
+from suture_safety.bash.wrappers import unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tree_sitter import Node
+
+    from suture_safety.bash.machine import Machine
+
+SILENT = Stream("")
+_MAX_WRAPPERS = 20
+_GLOB = re.compile(r"[*?\[]")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+
+
+def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iterable[Node]) -> Stream:
+    """Runs a ``command`` node; ``pieces`` are the redirections that stand around it."""
+    parts: list[Node] = []
+    redirected = list(pieces)
+    assigns: list[str] = []
+    before = None
+    for child in node.children:
+        kind = child.type
+        if kind == "command_name":
+            parts.extend(child.children)
+        elif kind == "variable_assignment":
+            before = before or machine.scope()
+            assigns.append(assign(machine, child) or "")
+        elif kind == "herestring_redirect":
+            stdin = from_here_string(machine, child)
+        elif kind == "heredoc_redirect":
+            stdin = from_here_document(machine, child)
+            redirected.append(child)
+        elif kind == "file_redirect":
+            redirected.append(child)
+        elif child.is_named:
+            parts.append(child)
+    if _misread(parts):
+        fixed = re.sub(r"\$(\w+)", r"${\1}", text_of(node))
+        return machine.run_text(fixed, machine.place(node), exact=False, stdin=stdin)
+    redirects = read_redirects(machine, redirected) if redirected else ()
+    stdin = _from_file(machine, redirects, stdin)
+    stream = _run_words(machine, node, parts, redirects, stdin, tuple(assigns))
+    if before is not None:
+        machine.restore(before)
+    return stream
+
+
+def _misread(parts: list[Node]) -> bool:
+    """The grammar splits ``a$X/b`` after some ``$``: two words without white space between them."""
+    return any(
+        left.end_byte == right.start_byte and (left.text or b"").endswith(b"$")
+        for left, right in pairwise(parts)
+    )
+
+
+def _run_words(
+    machine: Machine,
+    node: Node,
+    parts: list[Node],
+    redirects: tuple[Redirect, ...],
+    stdin: Stream | None,
+    assigns: tuple[str, ...],
+) -> Stream:
+    nodes: list[Node] = []
+
+    def evaluate() -> list[str]:
+        nodes.clear()
+        found: list[str] = []
+        for part in parts:
+            given = words.fields(machine, part)
+            found.extend(given)
+            nodes.extend([part] * len(given))
+        return found
+
+    streams = [
+        execute(machine, found, list(nodes), node, redirects, stdin, assigns)
+        for found in machine.rounds(evaluate)
+    ]
+    if len(streams) == 1:
+        return streams[0]
+    same = len({stream.text for stream in streams}) == 1
+    return streams[0]._replace(text=streams[0].text if same else ANY)
+
+
+def _from_file(machine: Machine, redirects: tuple[Redirect, ...], stdin: Stream | None) -> Stream | None:
+    for redirect in redirects:
+        if redirect.operator == "<" and redirect.descriptor in ("", "0"):
+            path = normal_path(redirect.target, machine.cwd)
+            stdin = machine.process_sources.get(redirect.target) or machine.files.get(path) or Stream(ANY)
+    return stdin
+
+
+def execute(
+    machine: Machine,
+    found: list[str],
+    nodes: list[Node],
+    node: Node,
+    redirects: tuple[Redirect, ...],
+    stdin: Stream | None,
+    assigns: tuple[str, ...] = (),
+) -> Stream:
+    """Runs words as a command, through all its wrappers; gives what it prints."""
+    wrappers: tuple[str, ...] = ()
+    while found:
+        machine.budget.step()
+        name = found[0]
+        place = machine.place(nodes[0] if nodes else node)
+        if words.is_dynamic(name) or (_GLOB.search(name) and name not in ("[", "[[")):
+            _unresolved(machine, place, name)
+            return Stream(ANY)
+        if name in machine.aliases and not wrappers:
+            found = [*machine.aliases[name].split(), *found[1:]]
+            name = found[0]
+        if name in machine.functions and not wrappers:
+            return call(machine, name, found[1:], stdin)
+        if wrappers and _ASSIGNMENT.match(name):
+            found, nodes = found[1:], nodes[1:]
+            continue
+        base = name.rsplit("/", 1)[-1] or name
+        program = machine.rules.programs.get(base)
+        valued = program.valued if program else NO_VALUES
+        command = Command(
+            base,
+            found[1:],
+            node,
+            place,
+            redirects,
+            stdin,
+            wrappers,
+            assigns,
+            machine.cwd,
+            machine.piped,
+            valued,
+        )
+        stream, inner = _run_one(machine, command, name, nodes)
+        if inner is None or len(wrappers) > _MAX_WRAPPERS:
+            return _through_redirects(machine, command, stream)
+        nodes = nodes[-len(inner) :] if inner == found[-len(inner) :] else [node] * len(inner)
+        found, wrappers = inner, (*wrappers, base)
+        # Only the outermost command carries the redirections: they apply once.
+        redirects, stdin = (), command.stdin
+    return SILENT
+
+
+def _run_one(
+    machine: Machine, command: Command, path: str, nodes: list[Node]
+) -> tuple[Stream, list[str] | None]:
+    machine.trail.saw(command)
+    machine.rules.check(machine.collector, command)
+    effects.note(machine, command, path)
+    builtin = BUILTINS.get(command.name) or INTERPRETERS.get(command.name)
+    if builtin is not None:
+        stream = builtin(machine, command, nodes)
+        if stream is not None:
+            return stream, None
+    inner = unwrap(machine, command)
+    if inner is not None:
+        return SILENT, inner
+    if "/" in path and (code := machine.files.get(normal_path(path, machine.cwd))):
+        return machine.run_text(code.text, code.place or command.place, exact=code.place is not None), None
+    return printed(machine, command), None
+
+
+def _through_redirects(machine: Machine, command: Command, stream: Stream) -> Stream:
+    source = command.name
+    secret = stream.secret
+    if machine.piped and not secret:
+        secret = next(filter(machine.rules.is_credential, command.paths), "")
+    stream = Stream(stream.text, tuple(dict.fromkeys((*stream.sources, source))), stream.place, secret)
+    kept = stream
+    for redirect in command.redirects:
+        if redirect.operator in (">", ">|", "&>", ">>") and redirect.descriptor in ("", "1"):
+            path = normal_path(redirect.target, command.cwd)
+            if redirect.operator == ">>" and path in machine.files:
+                stream = Stream(machine.files[path].text + stream.text, stream.sources)
+            if not path.startswith("/dev/"):
+                machine.files[path] = stream
+            kept = Stream("", stream.sources)
+    return kept
+
+
+def _unresolved(machine: Machine, place: tuple[int, int], name: str) -> None:
+    machine.collector.effects.complete = False
+    machine.collector.add(
+        "dynamic.unresolved-command",
+        "warning",
+        f"which command runs here cannot be told: {shown(name)}",
+        "Name the command literally, or assign it from a constant.",
+        place,
+    )
+
+
+def run_redirects_alone(machine: Machine, node: Node, redirects: tuple[Redirect, ...]) -> None:
+    """Redirections without a command of their own: ``> file``, or those of a loop or a group."""
+    if redirects:
+        command = Command("", [], node, machine.place(node), redirects, cwd=machine.cwd)
+        machine.trail.saw(command)
+        machine.rules.check(machine.collector, command)
+        effects.note(machine, command, "")

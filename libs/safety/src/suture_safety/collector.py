@@ -1,0 +1,97 @@
+"""Gathers findings and needs while one text is analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from suture_contracts.report import Level, Part, SafetyFinding
+
+from suture_safety.bounds import MAX_FINDINGS, MAX_NESTED, BoundExceeded
+
+Standard = Literal["baseline", "restricted"]
+_MAX_MESSAGE = 400
+_MAX_NEEDS = 500
+
+
+def finding(
+    rule_id: str,
+    severity: Level,
+    message: str,
+    remedy: str,
+    line: int = 1,
+    column: int = 1,
+    part: Part = "body",
+    level: Standard | None = None,
+) -> SafetyFinding:
+    """A finding made from what is known to be well-formed: without pydantic's checks, since this is hot."""
+    return SafetyFinding.model_construct(
+        rule_id=rule_id,
+        severity=severity,
+        message=message[:_MAX_MESSAGE].replace("\x00", "\\0"),
+        remedy=remedy,
+        line=line,
+        column=column,
+        part=part,
+        level=level,
+    )
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a text was seen to touch. ``states``: state other than files (packages, services)."""
+
+    writes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    executes: dict[str, None] = field(default_factory=dict)
+    egress: dict[str, tuple[int, int]] = field(default_factory=dict)
+    states: dict[str, tuple[int, int]] = field(default_factory=dict)
+    complete: bool = True
+
+    def write(self, path: str, place: tuple[int, int]) -> None:
+        if len(self.writes) < _MAX_NEEDS:
+            self.writes.setdefault(path, place)
+        else:
+            self.complete = False
+
+    def connect(self, address: str, place: tuple[int, int]) -> None:
+        if len(self.egress) < _MAX_NEEDS:
+            self.egress.setdefault(address, place)
+        else:
+            self.complete = False
+
+
+@dataclass(slots=True)
+class Collector:
+    """The findings of one part of a script, each once a place; more than the bound ends the analysis."""
+
+    part: Part = "body"
+    declared: tuple[str, ...] = ()
+    findings: list[SafetyFinding] = field(default_factory=list)
+    effects: Effects = field(default_factory=Effects)
+    nested: int = 0
+    _seen: set[tuple[str, int, int]] = field(default_factory=set)
+
+    def deeper(self) -> bool:
+        """Whether code inside code may be followed one level deeper; the caller counts down again."""
+        self.nested += 1
+        if self.nested > MAX_NESTED:
+            raise BoundExceeded("bounds.depth", f"holds code inside code more than {MAX_NESTED} levels deep")
+        return True
+
+    def add(
+        self,
+        rule_id: str,
+        severity: Level,
+        message: str,
+        remedy: str,
+        place: tuple[int, int] = (1, 1),
+        level: Standard | None = None,
+    ) -> None:
+        key = (rule_id, *place)
+        if key in self._seen:
+            return
+        if len(self.findings) >= MAX_FINDINGS - 10:
+            raise BoundExceeded("bounds.findings", f"breaks rules in more than {MAX_FINDINGS - 10} places")
+        self._seen.add(key)
+        line, column = place
+        self.findings.append(finding(rule_id, severity, message, remedy, line, column, self.part, level))

@@ -1,0 +1,149 @@
+"""Configuration patches: parsed by their shape, and searched for security that they loosen."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import tomllib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from suture_safety.rulebook import data
+from suture_safety.yaml_reader import BrokenYaml, read_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from suture_safety.bounds import Budget
+    from suture_safety.collector import Collector
+
+_HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.MULTILINE)
+_DIFF = re.compile(r"^(?:diff --git |--- \S|\*\*\* )", re.MULTILINE)
+_SECRET = re.compile(
+    r"(?i)\b(?:password|passwd|secret|api[_-]?key|token)\b\s*[:=]\s*['\"]?[^\s'\"${<*%]{6,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+
+
+@cache
+def _loosened() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple(
+        (re.compile(entry["pattern"]), entry["message"]) for entry in data("config.yaml")["loosened"]
+    )
+
+
+def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
+    """Parses the text by its shape; every line that it adds is judged. Raises ``BoundExceeded``."""
+    is_diff = bool(_DIFF.search(text)) and bool(_HUNK.search(text))
+    if is_diff:
+        _check_diff(text, collector)
+    else:
+        _parse(text, collector, budget)
+    for number, line in _added(text, is_diff):
+        budget.step()
+        for pattern, what in _loosened():
+            if pattern.search(line):
+                collector.add("config.loosened", "warning", what, "Keep the stricter setting.", (number, 1))
+        if _SECRET.search(line):
+            collector.add(
+                "config.secret",
+                "info",
+                "carries a secret in plain text",
+                "Refer to a secret store.",
+                (number, 1),
+            )
+
+
+def _added(text: str, is_diff: bool) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not is_diff:
+            yield number, line[:2_000]
+        elif line.startswith("+") and not line.startswith("+++"):
+            yield number, line[1:2_000]
+
+
+def _check_diff(text: str, collector: Collector) -> None:
+    """The hunks' counts must be right, and no path may leave its root."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if line.startswith(("--- ", "+++ ")) and re.search(r"(?:^|/)\.\.(?:/|$)", line[4:].split("\t")[0]):
+            collector.add(
+                "config.path",
+                "error",
+                "names a path that leaves its root",
+                "Name the file itself.",
+                (number, 1),
+            )
+        header = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line)
+        if header:
+            old, new = int(header[1] or 1), int(header[2] or 1)
+            _check_hunk(lines, number, old, new, collector)
+
+
+def _check_hunk(lines: list[str], number: int, old: int, new: int, collector: Collector) -> None:
+    seen_old = seen_new = 0
+    for line in lines[number:]:
+        if seen_old >= old and seen_new >= new:
+            break
+        if line.startswith("\\"):
+            continue
+        if not line.startswith((" ", "+", "-")) and line:
+            break
+        seen_old += not line.startswith("+")
+        seen_new += not line.startswith("-")
+    if (seen_old, seen_new) != (old, new):
+        collector.add(
+            "config.syntax",
+            "error",
+            "has a hunk whose line counts are wrong: it would not apply",
+            "Make the diff anew.",
+            (number, 1),
+        )
+
+
+def _parse(text: str, collector: Collector, budget: Budget) -> None:
+    stripped = text.lstrip()
+    if stripped.startswith(("{", "[")) and not re.match(
+        r"\[{1,2}[\w.\" -]+\]{1,2}\s*(?:#.*)?$", stripped.split("\n")[0]
+    ):
+        _parse_json(text, collector)
+        return
+    if re.search(r"^\s*\[[^\]]+\]\s*$", text, re.MULTILINE):
+        _parse_sections(text, collector)
+        return
+    if re.search(r"^[\w.-]+\s*:(?:\s|$)", text, re.MULTILINE) and not re.search(
+        r"[{};]\s*$", text, re.MULTILINE
+    ):
+        try:
+            read_documents(text, budget)
+        except BrokenYaml as error:
+            where = (error.line, error.column)
+            collector.add(
+                "config.syntax", "error", f"YAML cannot be read: {error.reason}", "Fix the YAML.", where
+            )
+        return
+    if text.count("{") != text.count("}"):
+        collector.add("config.syntax", "error", "has braces that do not match", "Close every brace.")
+
+
+def _parse_json(text: str, collector: Collector) -> None:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        where = (error.lineno, error.colno)
+        collector.add("config.syntax", "error", f"JSON cannot be read: {error.msg}", "Fix the JSON.", where)
+
+
+def _parse_sections(text: str, collector: Collector) -> None:
+    """TOML, or else INI as systemd and many others have it: keys may repeat or lack values."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+        try:
+            parser.read_string(text)
+        except configparser.Error as error:
+            line = int(getattr(error, "lineno", 1) or 1)
+            reason = str(error).split("\n")[0][:120]
+            collector.add("config.syntax", "error", f"cannot be read: {reason}", "Fix the syntax.", (line, 1))

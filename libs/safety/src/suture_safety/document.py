@@ -1,0 +1,138 @@
+"""Analyses a whole script document: its three parts, and what it declares against what it does."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from suture_contracts.report import Report
+
+from suture_safety.analysis import Analysis, analyse_part, needs_of, report
+from suture_safety.bash.values import UNKNOWN
+from suture_safety.bounds import MAX_FINDINGS, Budget
+from suture_safety.collector import Effects, finding
+from suture_safety.paths import covered
+
+if TYPE_CHECKING:
+    from suture_contracts.base import Reversibility, ScriptType
+    from suture_contracts.report import Part, SafetyFinding
+    from suture_contracts.script import ScriptDocument
+
+_SCRATCH = re.compile(r"/(?:var/)?tmp(?:/.*)?|/dev/shm/.*")
+_COMPANION = re.compile(r"[.~_-][\w.~:+\ue000-\ue003-]{0,120}")
+_LOCAL = re.compile(r"(?:localhost|127\.[\d.]+|\[?::1\]?):.*")
+_SHELL_TYPES = ("bash", "python")
+
+
+def analyse_document(document: ScriptDocument) -> Report:
+    """Body, rollback and verification, each finding with its part; what they do against what is declared.
+
+    ``reversibility``: ``exact`` when all it changes are declared files, ``compensating`` when it changes
+    other state and there is a rollback, ``none`` otherwise. Never raises.
+    """
+    budget = Budget()
+    kind = document.script_type
+    body = analyse_part(document.body, kind, "body", document.writes, budget)
+    analyses: dict[Part, Analysis] = {"body": body}
+    if document.rollback.strip():
+        rollback_kind = kind if kind not in ("config",) else _kind_of_aid(document.rollback, kind)
+        analyses["rollback"] = analyse_part(
+            document.rollback, rollback_kind, "rollback", document.writes, budget
+        )
+    if document.verify.strip():
+        analyses["verify"] = analyse_part(
+            document.verify, _kind_of_aid(document.verify, kind), "verify", (), budget
+        )
+    findings: list[SafetyFinding] = []
+    for part, one in analyses.items():
+        quality_aside = [
+            each for each in one.findings if part == "body" or not each.rule_id.startswith("quality.")
+        ]
+        findings += quality_aside
+        findings += _undeclared(document, part, one.effects)
+    if not document.verify.strip():
+        findings.append(
+            finding(
+                "document.no-verification",
+                "info",
+                "has nothing that shows whether it worked",
+                "Add a verification that fails before the fix and passes after it.",
+                part="document",
+            )
+        )
+    return report(
+        findings[:MAX_FINDINGS],
+        body.quality,
+        needs_of(_merged(analyses)),
+        _reversibility(document, analyses),
+        all(one.readable for one in analyses.values()),
+    )
+
+
+def _kind_of_aid(text: str, kind: ScriptType) -> ScriptType:
+    """Verification and rollback of manifests, queries and patches may be shell scripts."""
+    if kind in _SHELL_TYPES:
+        return kind
+    return "bash" if text.startswith("#!") or kind == "config" else kind
+
+
+def _undeclared(document: ScriptDocument, part: Part, effects: Effects) -> list[SafetyFinding]:
+    found: list[SafetyFinding] = []
+    for path, (line, column) in effects.writes.items():
+        if part == "verify" and not _SCRATCH.fullmatch(path):
+            message = f"the verification writes {_shown(path)}; it runs with nothing writable"
+            found.append(
+                finding("document.verify-writes", "error", message, "Only read in it.", line, column, part)
+            )
+        elif not _is_declared(path, document.writes):
+            message = f"writes {_shown(path)}, which is not among the declared writes"
+            remedy = "Declare the path, or write below /tmp."
+            unknown = bool(UNKNOWN.match(path) or UNKNOWN.match(path[1:]))
+            severity = "warning" if unknown else "error"
+            found.append(
+                finding("document.undeclared-write", severity, message, remedy, line, column, part)  # type: ignore[arg-type]
+            )
+    declared = {address.lower() for address in document.egress}
+    for address, (line, column) in effects.egress.items():
+        if address.lower() not in declared and not _LOCAL.fullmatch(address):
+            message = f"connects to {_shown(address)}, which is not among the declared addresses"
+            remedy = "Declare host:port in egress."
+            unknown = bool(UNKNOWN.search(address)) or address.endswith(":0")
+            severity = "warning" if unknown else "error"
+            found.append(
+                finding("document.undeclared-egress", severity, message, remedy, line, column, part)  # type: ignore[arg-type]
+            )
+    return found
+
+
+def _is_declared(path: str, declared: tuple[str, ...]) -> bool:
+    if covered(path, declared) or _SCRATCH.fullmatch(path):
+        return True
+    # A declared file's backup or temporary file beside it: /etc/app.conf → /etc/app.conf.bak-20260101
+    return any(path.startswith(one) and _COMPANION.fullmatch(path[len(one) :]) for one in declared)
+
+
+def _shown(text: str) -> str:
+    return UNKNOWN.sub("…", text)[:120]
+
+
+def _merged(analyses: dict[Part, Analysis]) -> Effects:
+    merged = Effects()
+    for one in analyses.values():
+        merged.writes.update(one.effects.writes)
+        merged.executes.update(one.effects.executes)
+        merged.egress.update(one.effects.egress)
+        merged.states.update(one.effects.states)
+        merged.complete = merged.complete and one.effects.complete
+    return merged
+
+
+def _reversibility(document: ScriptDocument, analyses: dict[Part, Analysis]) -> Reversibility:
+    body = analyses["body"]
+    rolls_back = bool(document.rollback.strip())
+    if document.script_type in ("kubernetes", "sql"):
+        return "compensating" if rolls_back else "none"
+    files = all(covered(path, document.writes) or _SCRATCH.fullmatch(path) for path in body.effects.writes)
+    if body.readable and body.effects.complete and not body.effects.states and files:
+        return "exact"
+    return "compensating" if rolls_back and body.readable else "none"

@@ -1,0 +1,155 @@
+"""Kubernetes manifests, judged by the Pod Security Standards and by what a run may not touch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suture_safety.pod_security import check_pod
+from suture_safety.yaml_reader import BrokenYaml, entries, items, place, read_documents, scalar
+
+if TYPE_CHECKING:
+    from suture_contracts.report import Level
+    from yaml.nodes import Node
+
+    from suture_safety.bounds import Budget
+    from suture_safety.collector import Collector, Standard
+
+_POD_OF = {
+    "Pod": (),
+    "PodTemplate": ("template",),
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+_CLUSTER_WIDE = frozenset(
+    """
+    ClusterRole ClusterRoleBinding CustomResourceDefinition Namespace Node PersistentVolume StorageClass
+    MutatingWebhookConfiguration ValidatingWebhookConfiguration APIService PriorityClass
+    PersistentVolumeClaim CSIDriver RuntimeClass PodSecurityPolicy ValidatingAdmissionPolicy
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
+_ESCALATING = {"escalate", "bind", "impersonate", "*"}
+
+
+def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_line: int = 1) -> None:
+    """Findings on every object of every document. Raises ``BoundExceeded``."""
+    collector.effects.states.setdefault("cluster", (first_line, 1))
+    try:
+        documents = read_documents(text, budget)
+    except BrokenYaml as error:
+        where = (error.line + first_line - 1, error.column)
+        collector.add(
+            "kubernetes.syntax", "error", f"YAML cannot be read: {error.reason}", "Fix the YAML.", where
+        )
+        return
+    if not documents:
+        collector.add(
+            "kubernetes.empty", "error", "holds no object", "Say what is to be applied.", (first_line, 1)
+        )
+    for document in documents:
+        _Object(collector, first_line - 1).check(document)
+
+
+class _Object:
+    """Checks one object; ``offset`` lines lie before the text in the script around it."""
+
+    def __init__(self, collector: Collector, offset: int) -> None:
+        self.collector = collector
+        self.offset = offset
+
+    def add(
+        self, rule: str, severity: Level, message: str, remedy: str, node: Node, level: Standard | None = None
+    ) -> None:
+        line, column = place(node)
+        self.collector.add(
+            f"kubernetes.{rule}", severity, message, remedy, (line + self.offset, column), level
+        )
+
+    def check(self, node: Node) -> None:
+        known = entries(node)
+        kind = scalar(known.get("kind"))
+        if kind == "List":
+            for item in items(known.get("items")):
+                self.check(item)
+            return
+        if not kind or not scalar(known.get("apiVersion")):
+            self.add(
+                "not-an-object",
+                "error",
+                "is no Kubernetes object: apiVersion or kind is missing",
+                "Name both.",
+                node,
+            )
+            return
+        if kind in _CLUSTER_WIDE:
+            self.add(
+                "cluster-wide",
+                "warning",
+                f"changes a {kind}, which reaches beyond one workload",
+                "Leave it to the cluster's admin.",
+                known["kind"],
+            )
+        if kind in _POD_OF:
+            pod = node
+            for step in _POD_OF[kind]:
+                pod = entries(pod).get(step, pod)
+            check_pod(self.add, pod)
+        elif kind.endswith("RoleBinding"):
+            self._binding(known)
+        elif kind in ("Role", "ClusterRole"):
+            self._role(known)
+        elif kind == "Secret" and "stringData" in known:
+            self.add(
+                "plain-secret",
+                "info",
+                "carries a secret in plain text",
+                "Refer to a secret store.",
+                known["stringData"],
+            )
+
+    def _binding(self, known: dict[str, Node]) -> None:
+        role = known.get("roleRef")
+        name = scalar(entries(role).get("name"))
+        if role is not None and name in ("cluster-admin", "admin", "system:masters"):
+            severity: Level = "error" if name != "admin" else "warning"
+            self.add(
+                "cluster-admin",
+                severity,
+                f"binds {name}",
+                "Bind a role with the verbs that are needed.",
+                role,
+            )
+        for subject in items(known.get("subjects")):
+            if scalar(entries(subject).get("name")) in (
+                "system:anonymous",
+                "system:unauthenticated",
+                "system:authenticated",
+            ):
+                self.add("anonymous", "error", "gives rights to everyone", "Name the one subject.", subject)
+
+    def _role(self, known: dict[str, Node]) -> None:
+        for rule in items(known.get("rules")):
+            parts = entries(rule)
+            verbs = {scalar(verb) for verb in items(parts.get("verbs"))}
+            resources = {scalar(one) for one in items(parts.get("resources"))}
+            if verbs & _ESCALATING or "*" in resources:
+                severity: Level = "error" if "*" in verbs and "*" in resources else "warning"
+                self.add(
+                    "wide-role",
+                    severity,
+                    "gives more rights than a workload needs",
+                    "Name verbs and resources.",
+                    rule,
+                )
+            elif resources & {"secrets", "pods/exec", "serviceaccounts/token", "nodes/proxy"} and verbs:
+                self.add(
+                    "sensitive-role",
+                    "warning",
+                    "gives access to secrets or to run in pods",
+                    "Name the one object.",
+                    rule,
+                )

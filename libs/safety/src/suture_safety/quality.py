@@ -1,0 +1,59 @@
+"""What a script of production quality has; each thing that is missing is an ``info`` finding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suture_contracts.report import Quality
+
+if TYPE_CHECKING:
+    from suture_safety.bash.trail import Trail
+    from suture_safety.collector import Collector
+
+
+def bash_quality(text: str, trail: Trail, collector: Collector) -> Quality:
+    """Five requirements: shebang, error handling, backup before change, logging, validation after it."""
+    changes = trail.first_change >= 0
+    quality = Quality.model_construct(
+        shebang=text.startswith("#!"),
+        error_handling=trail.errexit and trail.nounset,
+        backup=not changes or 0 <= trail.first_backup <= trail.first_change,
+        logging=trail.logs,
+        validation=not changes or trail.last_check > trail.last_change,
+    )
+    place = trail.change_place
+    for present, rule, message, remedy, where in (
+        (quality.shebang, "quality.shebang", "has no shebang", "Begin with #!/bin/bash.", (1, 1)),
+        (
+            quality.error_handling,
+            "quality.error-handling",
+            "goes on after an error, or with unset variables",
+            "Begin with set -euo pipefail.",
+            (1, 1),
+        ),
+        (
+            quality.backup,
+            "quality.backup",
+            "changes something before it is backed up",
+            "Copy the old state first.",
+            place,
+        ),
+        (quality.logging, "quality.logging", "says nothing about what it does", "Print each step.", (1, 1)),
+        (
+            quality.validation,
+            "quality.validation",
+            "does not check its last change",
+            "Test the result at the end.",
+            place,
+        ),
+    ):
+        if not present:
+            collector.add(rule, "info", message, remedy, where)
+    return quality
+
+
+def declared_quality(text: str) -> Quality:
+    """Of what is data, not a program (a manifest, a query): the runner sees to the rest."""
+    return Quality.model_construct(
+        shebang=True, error_handling=True, backup=True, logging=True, validation=bool(text.strip())
+    )

@@ -1,0 +1,195 @@
+"""The rules, read from ``rules/*.yaml`` once a process and indexed by program."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from suture_safety.matching import Matcher, compile_matcher
+from suture_safety.paths import compile_classes
+
+if TYPE_CHECKING:
+    from suture_contracts.report import Level
+
+    from suture_safety.bash.command import Command
+    from suture_safety.bash.machine import Machine
+    from suture_safety.collector import Collector
+
+_NOT_RULES = ("programs.yaml", "paths.yaml", "python.yaml", "sql.yaml", "config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: what it finds and why that matters; ``fires`` and ``silent`` are examples."""
+
+    id: str
+    severity: Level
+    message: str
+    why: str
+    remedy: str
+    reference: str
+    fires: tuple[str, ...]
+    silent: tuple[str, ...]
+    programs: tuple[str, ...]
+    assigns: tuple[str, ...]
+    matches: Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is known of one program; see the head of ``rules/programs.yaml``."""
+
+    wraps: int | None = None
+    valued: frozenset[str] = frozenset()
+    writes: str = ""
+    state: str = ""
+    reads: tuple[str, ...] = ()
+    network: bool = False
+    builtin: bool = False
+
+
+class Rulebook:
+    def __init__(
+        self, rules: tuple[Rule, ...], programs: dict[str, Program], credentials: re.Pattern[str]
+    ) -> None:
+        self.rules = rules
+        self._credentials = credentials
+        self.programs = programs
+        self._by_program: dict[str, list[Rule]] = defaultdict(list)
+        self._of_redirects: list[Rule] = []
+        self._by_variable: dict[str, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            for program in rule.programs:
+                self._by_program[program].append(rule)
+            for variable in rule.assigns:
+                self._by_variable[variable].append(rule)
+            if not rule.programs and not rule.assigns:
+                self._of_redirects.append(rule)
+
+    def check(self, collector: Collector, command: Command) -> None:
+        """Adds a finding for each rule that the command breaks."""
+        for rule in self._by_program.get(command.name, ()):
+            self._apply(rule, collector, command)
+        if command.redirects:
+            for rule in self._of_redirects:
+                self._apply(rule, collector, command)
+
+    def is_credential(self, path: str) -> bool:
+        return self._credentials.fullmatch(path) is not None
+
+    def _apply(self, rule: Rule, collector: Collector, command: Command) -> None:
+        matched = rule.matches(command, collector.declared)
+        if matched is not None:
+            message = rule.message.replace("{match}", matched).replace("{program}", command.name)
+            collector.add(rule.id, rule.severity, message, rule.remedy, command.place)
+
+    def check_assignment(self, machine: Machine, name: str, values: tuple[str, ...]) -> None:
+        for rule in self._by_variable.get(name, ()):
+            from suture_safety.bash.command import Command  # the machine is running: it is imported
+
+            for value in values:
+                command = Command(name, [value], machine.here, machine.place(machine.here))
+                self._apply(rule, machine.collector, command)
+
+
+@cache
+def rulebook() -> Rulebook:
+    """The rulebook; read on first use, not on import."""
+    documents = {name: _load(text) for name, text in _sources().items() if name.endswith(".yaml")}
+    classes = compile_classes(documents["paths.yaml"])
+    programs = _programs(documents["programs.yaml"])
+    rules = tuple(
+        _rule(entry, document, classes, programs)
+        for name, document in documents.items()
+        if name not in _NOT_RULES
+        for entry in document["rules"]
+    )
+    return Rulebook(rules, programs, classes["credentials"])
+
+
+@cache
+def ruleset_digest() -> str:
+    """SHA-256, in hexadecimal, over the rules and the code: another digest, another verdict."""
+    digest = hashlib.sha256()
+    for name, text in _sources().items():
+        digest.update(f"{name}\0{len(text)}\0".encode())
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+@cache
+def _sources() -> dict[str, str]:
+    found: dict[str, str] = {}
+    root = files("suture_safety")
+    for folder in (root, root / "bash", root / "rules"):
+        for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+            if entry.name.endswith((".py", ".yaml")):
+                key = entry.name if folder.name == "rules" else f"{folder.name}/{entry.name}"
+                found[key] = entry.read_text(encoding="utf-8")
+    return found
+
+
+@cache
+def data(name: str) -> dict[str, Any]:
+    """One file of ``rules/``, as it is: what the other languages' analysers go by."""
+    return _load(_sources()[name])
+
+
+def _load(text: str) -> dict[str, Any]:
+    import yaml  # not on import: only where rules are needed
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
+    if not isinstance(document, dict):
+        raise TypeError("a rules file must hold a mapping")
+    return document
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def _rule(
+    entry: dict[str, Any], document: dict[str, Any], classes: dict[str, Any], programs: dict[str, Program]
+) -> Rule:
+    merged = {**document.get("defaults", {}), **entry}
+    commands = [command.split() for command in _texts(merged.get("commands"))]
+    named = tuple(name for command in commands for name in command[0].split("|"))
+    return Rule(
+        id=f"{document['family']}.{merged['id']}",
+        severity=merged["severity"],
+        message=merged["message"],
+        why=merged["why"],
+        remedy=merged["remedy"],
+        reference=merged["reference"],
+        fires=_texts(merged["fires"]),
+        silent=_texts(merged["silent"]),
+        programs=tuple(dict.fromkeys((*_texts(merged.get("programs")), *named))),
+        assigns=_texts(merged.get("assigns")),
+        matches=compile_matcher(merged, commands, classes),
+    )
+
+
+def _programs(known: dict[str, Any]) -> dict[str, Program]:
+    facts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for operands, names in known["wraps"].items():
+        for name in names:
+            facts[name]["wraps"] = 0 if operands == "n" else operands
+    for kind, key in (("writes", "writes"), ("state", "state")):
+        for value, names in known[kind].items():
+            for name in names:
+                facts[name][key] = value
+    for name, options in known["valued"].items():
+        facts[name]["valued"] = frozenset(options)
+    for name, words in known["reads"].items():
+        facts[name]["reads"] = tuple(words)
+    for name in known["network"]:
+        facts[name]["network"] = True
+    for name in (*known["harmless"], *known["builtins"]):
+        facts[name].setdefault("builtin", name in known["builtins"])
+    return {name: Program(**fact) for name, fact in facts.items()}
