@@ -21,14 +21,15 @@ from suture_local.stack import Stack
 
 from bench.findings import SOURCE, finding, message, target
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 20
 
 
 class Driver:
     """Knows ``targets`` registered targets and sends one finding after another, round about them."""
 
-    def __init__(self, exchange: aio_pika.abc.AbstractExchange, targets: int) -> None:
+    def __init__(self, exchange: aio_pika.abc.AbstractExchange, api: httpx.AsyncClient, targets: int) -> None:
         self._exchange = exchange
+        self._api = api
         self._targets = targets
         self._sent = 0
         self._waiting: dict[str, asyncio.Future[str]] = {}
@@ -37,9 +38,12 @@ class Driver:
         """Sends ``count`` findings, waits for all; returns seconds. Raises if one did not succeed."""
         started = time.perf_counter()
         numbers = iter(range(count))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, count)):
-                group.create_task(self._keep_sending(numbers))
+        senders = [asyncio.create_task(self._keep_sending(numbers)) for _ in range(min(in_flight, count))]
+        try:
+            await asyncio.gather(*senders)
+        finally:
+            for sender in senders:
+                sender.cancel()
         return time.perf_counter() - started
 
     async def one_after_another(self, count: int) -> list[float]:
@@ -61,9 +65,18 @@ class Driver:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 ended = await outcome
         except TimeoutError:
-            raise RuntimeError(f"{remediation_id} did not end within {PATIENCE_SECONDS} s") from None
+            stuck = await self._where(remediation_id)
+            raise RuntimeError(f"{remediation_id} did not end within {PATIENCE_SECONDS} s: {stuck}") from None
         if ended != "succeeded":
             raise RuntimeError(f"{remediation_id} ended as {ended}")
+
+    async def _where(self, remediation_id: str) -> str:
+        found = (await self._api.get(f"/api/remediations/{remediation_id}")).json()
+        letters = (await self._api.get("/api/dead-letters")).json().get("dead_letters", [])
+        reasons = {f"{letter['origin']}: {letter['reason']}" for letter in letters}
+        return (
+            f"{found.get('state')}, {found.get('error')}; {len(letters)} dead letters: {sorted(reasons)[:3]}"
+        )
 
     def on_execution_completed(self, body: bytes) -> None:
         completed = json.loads(body)
@@ -76,15 +89,23 @@ class Driver:
 @asynccontextmanager
 async def driving(stack: Stack, folder: Path, targets: int) -> AsyncIterator[Driver]:
     """A driver with ``targets`` targets registered over HTTP."""
-    await _register(stack, folder, targets)
+    headers = {"Authorization": f"Bearer {stack.tokens['operator']}"}
+    healthy = await asyncio.start_server(_answer, "127.0.0.1", 0)
+    health_url = f"http://127.0.0.1:{healthy.sockets[0].getsockname()[1]}/health"
     connection = await aio_pika.connect(stack.broker_url)
-    async with connection:
+    async with (
+        healthy,
+        connection,
+        httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=30, trust_env=False) as api,
+    ):
+        for number in range(targets):
+            await _register(api, target(number, folder, health_url))
         sending = await connection.channel(publisher_confirms=True)
         receiving = await connection.channel()
         await receiving.set_qos(prefetch_count=200)
         queue = await receiving.declare_queue(exclusive=True, auto_delete=True)
         await queue.bind(EVENTS_EXCHANGE, ExecutionCompleted.TYPE)
-        driver = Driver(await sending.get_exchange(EVENTS_EXCHANGE), targets)
+        driver = Driver(await sending.get_exchange(EVENTS_EXCHANGE), api, targets)
 
         async def receive(incoming: aio_pika.abc.AbstractIncomingMessage) -> None:
             driver.on_execution_completed(incoming.body)
@@ -93,16 +114,15 @@ async def driving(stack: Stack, folder: Path, targets: int) -> AsyncIterator[Dri
         yield driver
 
 
-async def _register(stack: Stack, folder: Path, targets: int) -> None:
-    headers = {"Authorization": f"Bearer {stack.tokens['operator']}"}
-    async with httpx.AsyncClient(
-        base_url=stack.api_url, headers=headers, timeout=30, trust_env=False
-    ) as client:
-        for number in range(targets):
-            await _register_one(client, target(number, folder))
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The targets' services are well: what is measured is the way there."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    await writer.drain()
+    writer.close()
 
 
-async def _register_one(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+async def _register(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     while True:
         answer = await client.post("/api/targets", json=document)
         if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:

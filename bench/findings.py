@@ -12,7 +12,7 @@ from suture_contracts.findings import RcaReceived
 SOURCE = "bench"
 
 
-def target(number: int, folder: Path) -> dict[str, Any]:
+def target(number: int, folder: Path, health_url: str) -> dict[str, Any]:
     """A target whose configuration is missing, in a folder of its own, and where to get it from."""
     root = folder / f"service-{number}"
     (root / "etc").mkdir(parents=True, exist_ok=True)
@@ -27,6 +27,7 @@ def target(number: int, folder: Path) -> dict[str, Any]:
         "facts": {
             "config_path": str(root / "etc" / "database.yaml"),
             "known_good_source": str(known_good),
+            "health_url": health_url,
             "services": [f"api-{number}"],
         },
     }
