@@ -6,13 +6,17 @@ import asyncio
 import base64
 import json
 
+import aio_pika
 import pytest
+from suture_chassis.app import Service
+from suture_chassis.custody import sign_message
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_contracts import ids
 from suture_contracts.base import MAX_MESSAGE_BYTES
 from suture_contracts.events import RcaAnalyzed, ScriptGenerated
 from suture_contracts.examples import example
-from suture_contracts.topology import EVENTS_EXCHANGE
+from suture_contracts.topology import EVENTS, EVENTS_EXCHANGE, PUBLISHERS
+from suture_testkit.waiting import eventually
 
 
 async def test_an_event_becomes_a_document_and_the_next_event(analyzer, wire, finding) -> None:
@@ -162,8 +166,6 @@ async def test_headers_that_would_not_fit_beside_ours_are_dropped(analyzer, wire
 async def test_an_event_from_anybody_but_its_publisher_is_refused(
     settings_for, wire, one_dead_letter, signer
 ) -> None:
-    from suture_chassis.app import Service
-
     service = Service("validator", settings_for("validator"))
     handled = []
 
@@ -179,8 +181,6 @@ async def test_an_event_from_anybody_but_its_publisher_is_refused(
         dead = await one_dead_letter()
         assert handled == []
         await wire.send("script.generated", body, as_="generator", id="genuine")
-        from suture_testkit.waiting import eventually
-
         await eventually(lambda: handled)
         metrics = service.metrics.render().decode()
     assert dead.headers["suture_dead_error"] == "Forged"
@@ -189,9 +189,6 @@ async def test_an_event_from_anybody_but_its_publisher_is_refused(
 
 
 async def test_a_signature_over_other_bytes_is_refused(settings_for, wire, trust, one_dead_letter) -> None:
-    from suture_chassis.app import Service
-    from suture_chassis.custody import sign_message
-
     service = Service("validator", settings_for("validator"))
 
     async def on_script_generated(received) -> None:
@@ -257,8 +254,6 @@ async def test_when_the_delays_are_used_up_it_is_dead(
 
 
 async def test_the_routing_key_must_be_the_type(analyzer, wire, finding, one_dead_letter) -> None:
-    import aio_pika
-
     async with analyzer.service:
         queue = await wire.channel.get_queue("analyzer.rca.received", ensure=False)
         await queue.bind(EVENTS_EXCHANGE, "rca.other")
@@ -273,3 +268,24 @@ async def test_the_routing_key_must_be_the_type(analyzer, wire, finding, one_dea
         await exchange.publish(message, routing_key="rca.other")
         dead = await one_dead_letter()
     assert dead.headers["suture_dead_field"] == "routing_key"
+
+
+async def test_the_journal_sees_every_event_and_only_genuine_ones(
+    settings_for, wire, one_dead_letter
+) -> None:
+    gateway = Service("gateway", settings_for("gateway"))
+    seen = []
+
+    async def on_event(received) -> None:
+        seen.append((received.type, received.signer))
+
+    gateway.on_every_event(on_event)
+    async with gateway:
+        for message_type, message in EVENTS.items():
+            await wire.publish(example(message.TYPE), as_=PUBLISHERS.get(message_type))
+        await eventually(lambda: len(seen) == len(EVENTS))
+        await wire.publish(example("script.approved"), as_="executor")
+        dead = await one_dead_letter()
+    assert dict(seen) == {message_type: PUBLISHERS.get(message_type) for message_type in EVENTS}
+    assert dead.headers["suture_dead_error"] == "Forged"
+    assert dead.headers["suture_dead_origin"] == "gateway.journal"
