@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from suture_chassis.app import Service
@@ -72,6 +75,32 @@ async def test_a_broker_comes_back_and_every_message_is_handled(
         await eventually(all_handled, within=60)
         assert {document["_id"] async for document in documents.find()} == remediations
         assert await service.dead_letters.list() == []
+
+
+async def test_a_process_whose_broker_stays_away_ends_for_its_supervisor_to_see(own_broker, trust) -> None:
+    environment = trust.environment("analyzer") | {
+        "SUTURE_BROKER_URL": own_broker.url,
+        "SUTURE_BROKER_PATIENCE": "10",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("crashing_service.py")),
+        "never",
+        env={**os.environ, **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        while b'"started"' not in await asyncio.wait_for(process.stderr.readline(), 30):
+            pass
+        own_broker.kill()
+        _, rest = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 1
+    assert b"the broker was gone for 10 s" in rest
 
 
 async def nothing_missing(service: Service) -> bool:
