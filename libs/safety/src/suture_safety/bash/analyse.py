@@ -21,7 +21,7 @@ def analyse_bash(
 ) -> Trail:
     """Interprets the script; findings and effects go to the collector. Raises ``BoundExceeded``."""
     unit = Unit(text.encode("utf-8", "replace"), *place, exact=exact)
-    root = parse(unit.source)
+    root = parse(unit.source, budget)
     trail = Trail()
     machine = Machine(unit, root, budget, collector, rulebook(), trail)
     machine.check_syntax(root)

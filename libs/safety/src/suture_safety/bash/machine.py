@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from suture_safety.bash.tree import Unit, first_error, parse, text_of, too_deep
+from suture_safety.bash.tree import Unit, first_error, parse, text_of
 from suture_safety.bash.values import ANY, MANY, TOKEN, UNKNOWN
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MAX_VALUES = 16
 _MAX_ROUNDS = 64
 _MAX_NESTED = 8
-_MAX_TREE_DEPTH = 400
 
 
 class Stream(NamedTuple):
@@ -204,7 +203,7 @@ class Machine:
             raise BoundExceeded("bounds.depth", f"hands code to a shell more than {_MAX_NESTED} levels deep")
         outer, self.unit = self.unit, Unit(code.encode("utf-8", "replace"), *place, exact=exact)
         try:
-            root = parse(self.unit.source)
+            root = parse(self.unit.source, self.budget)
             self.check_syntax(root)
             return statements.run_all(self, root.children, stdin)
         finally:
@@ -212,8 +211,6 @@ class Machine:
             self.nested_depth -= 1
 
     def check_syntax(self, root: Node) -> None:
-        if too_deep(root, _MAX_TREE_DEPTH):
-            raise BoundExceeded("bounds.depth", f"is nested deeper than {_MAX_TREE_DEPTH} levels")
         if root.has_error and (error := first_error(root)):
             shown = text_of(error).strip().split("\n")[0][:60]
             what = (
