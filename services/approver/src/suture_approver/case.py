@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from suture_chassis.custody import Signer, seal
 from suture_chassis.errors import Conflict
@@ -34,17 +35,13 @@ class Case:
     """A script whose verdict was verified, and how sure we are of it; ``cause`` is what brought it."""
 
     validated: ScriptValidated
+    approval_id: UUID
     verdict: Verdict
     targets: tuple[str, ...]
     confidence: Confidence
     required: int
     cause: dict[str, Any]
     denied_before: bool = False
-
-    @property
-    def approval_id(self) -> Any:
-        script = self.validated.script
-        return ids.approval_id(script.script_id, script.revision)
 
     def head(self, sequence: int) -> dict[str, Any]:
         return {"remediation_id": self.validated.remediation_id, "sequence": sequence, **self.cause}

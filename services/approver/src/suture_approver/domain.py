@@ -39,8 +39,8 @@ class Evidence:
 def assess(evidence: Evidence, policy: Policy) -> Confidence:
     """The total (0 to 100) by its parts, and the level; a cap holds both below HIGH and says why."""
     parts = _parts(evidence, policy)
-    weights = policy.confidence.weights.model_dump()
-    weighted = {name: round(weights[name] * part, 2) for name, part in parts.items()}
+    weights = policy.confidence.weights
+    weighted = {name: round(getattr(weights, name) * part, 2) for name, part in parts.items()}
     total = round(sum(weighted.values()), 2)
     caps = tuple(_caps(evidence, policy, parts)) if total >= policy.levels.HIGH else ()
     if caps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
@@ -11,6 +12,7 @@ from suture_chassis.custody import Signer, TrustStore, unseal
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Documents
+from suture_contracts import ids
 from suture_contracts.custody import VERDICT, Verdict
 from suture_contracts.events import Confidence, ScriptValidated
 
@@ -111,7 +113,10 @@ class Approver:
         targets = _targets_of(validated)
         confidence = await self._confidence(validated, verdict, targets, denied_before)
         required = self.policy.approvers.of(confidence.level)
-        return Case(validated, verdict, targets, confidence, required, received.caused(), denied_before)
+        approval_id = _approval_id(validated)
+        return Case(
+            validated, approval_id, verdict, targets, confidence, required, received.caused(), denied_before
+        )
 
     async def _confidence(
         self, validated: ScriptValidated, verdict: Verdict, targets: tuple[str, ...], denied_before: bool
@@ -152,6 +157,7 @@ class Approver:
         validated = ScriptValidated.model_validate_json(document["validated"])
         return Case(
             validated,
+            _approval_id(validated),
             self.verdict_on(validated),
             tuple(document["targets"]),
             Confidence.model_validate(document["confidence"]),
@@ -178,6 +184,10 @@ def _targets_of(validated: ScriptValidated) -> tuple[str, ...]:
             remedy="generate the script for the targets that the finding resolves to",
         )
     return named
+
+
+def _approval_id(validated: ScriptValidated) -> UUID:
+    return ids.approval_id(validated.script.script_id, validated.script.revision)
 
 
 def _replaceable(current: Document) -> bool:
