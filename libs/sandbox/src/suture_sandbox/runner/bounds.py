@@ -90,7 +90,10 @@ def command(cage: Cage, mounts: list[str], status_fd: int) -> list[str]:
     return [
         cage.bwrap, "--cap-drop", "ALL", *identity, "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         *([] if cage.network else ["--unshare-net"]), "--new-session", "--die-with-parent",
-        "--json-status-fd", str(status_fd), *_system(cage), *_target(cage, mounts),
+        "--json-status-fd", str(status_fd),
+        # Held by the sandbox's first process, closed in the script's: it says whether anything still lives.
+        *(["--sync-fd", str(cage.alive_fd)] if cage.alive_fd >= 0 else []),
+        *_system(cage), *_target(cage, mounts),
         "--ro-bind", cage.script, _INSIDE, "--chdir", "/tmp",  # noqa: S108
         *[part for name, value in cage.environment.items() for part in ("--setenv", name, value)],
         "--remount-ro", "/dev", "--remount-ro", "/", "--", *within, *cage.interpreter, _INSIDE,

@@ -59,9 +59,9 @@ def _ours(now: Entry, before: Entry, after: Entry) -> bool:
     if same(now, after):
         return True
     # A directory gets its mode after it is made, and a path that changes its kind is absent in between.
-    half_made = bool(now["kind"] == "directory" == after["kind"])
-    between = bool(now["kind"] == "absent" and before["kind"] != after["kind"])
-    return half_made or between
+    half_made = now["kind"] == "directory" and "directory" in (before["kind"], after["kind"])
+    between = now["kind"] == "absent" and before["kind"] != after["kind"]
+    return bool(half_made or between)
 
 
 def _changes_kind(old: Entry, new: Entry) -> bool:

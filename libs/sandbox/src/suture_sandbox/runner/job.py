@@ -22,7 +22,7 @@ _STAGE_ENTRIES = 10_000
 
 
 class Job:
-    """``raw`` is what the sandbox wrote to ``job.json``; ``alive_fd`` is held by all that a script starts."""
+    """``raw`` is what the sandbox wrote to ``job.json``; ``alive_fd`` is held while a script lives."""
 
     def __init__(self, raw: dict[str, Any], alive_fd: int) -> None:
         self.raw = raw

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import signal
 import sys
 import time
 
+from suture_sandbox.runner import orphans
 from suture_sandbox.runner.apply import apply
 from suture_sandbox.runner.durable import read_json, write_json
 from suture_sandbox.runner.job import Job
@@ -29,16 +29,14 @@ def main(work: str) -> int:
     """Run the job in the folder ``work``; does nothing where its result is there already."""
     os.umask(0o077)
     lock = os.open(os.path.join(work, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not (_within_time(lambda: _taken(lock)) and _within_time(lambda: not _script_lives(work))):
-        return BUSY
-    # Every process of a script holds this pipe's reading end, of which nothing can be made but a pipe.
-    alive = os.open(os.path.join(work, "alive"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     raw = read_json(os.path.join(work, "job.json"))
+    if not (_within_time(lambda: _taken(lock)) and _within_time(lambda: orphans.ended(work, raw["bwrap"]))):
+        return BUSY
     if read_json(raw["result"]) is not None:
         return 0
     os.truncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
-    job = Job(raw, alive)
+    job = Job(raw, orphans.open_alive(work))
 
     def on_term(*_: object) -> None:
         job.aborted = True
@@ -68,20 +66,6 @@ def _taken(lock: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _script_lives(work: str) -> bool:
-    """Whether a process that an earlier, killed runner started is still there."""
-    path = os.path.join(work, "alive")
-    try:
-        os.mkfifo(path, 0o600)
-    except FileExistsError:
-        pass
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError as error:
-        return error.errno != errno.ENXIO
     return True
 
 
