@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from suture_contracts.base import Reversibility, ScriptType
 
+_MAX_REMEMBERED = 512
+_MAX_REMEMBERED_CHARACTERS = 8_000
+_remembered: dict[tuple[str, ScriptType, Part, tuple[str, ...]], Analysis] = {}
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -45,14 +48,33 @@ def analyse_part(
     declared: tuple[str, ...] = (),
     budget: Budget | None = None,
 ) -> Analysis:
-    """Findings, effects and quality of one text; ``declared`` are the writes that its script declares."""
+    """Findings, effects and quality of one text; ``declared`` are the writes that its script declares.
+
+    The same incident on the same target brings the same script: what was analysed lately is remembered. The
+    result is shared: nobody changes it.
+    """
+    key = (text, script_type, part, declared)
+    known = _remembered.get(key)
+    if known is not None:
+        return known
+    found = _analyse_part(text, script_type, part, declared, budget or Budget())
+    if found.readable and len(text) <= _MAX_REMEMBERED_CHARACTERS:
+        if len(_remembered) >= _MAX_REMEMBERED:
+            _remembered.pop(next(iter(_remembered)), None)
+        _remembered[key] = found
+    return found
+
+
+def _analyse_part(
+    text: str, script_type: ScriptType, part: Part, declared: tuple[str, ...], budget: Budget
+) -> Analysis:
     collector = Collector(part=part, declared=declared)
     quality = Quality()
     readable = True
     try:
         text = clean(text, collector)
         if text.strip():
-            quality = _analyse_language(text, script_type, collector, budget or Budget())
+            quality = _analyse_language(text, script_type, collector, budget)
         else:
             collector.add("text.empty", "error", "is empty", "Say what is to be done.")
     except BoundExceeded as error:

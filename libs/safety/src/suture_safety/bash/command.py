@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from suture_safety.bash.values import MANY, normal_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node
 
     from suture_safety.bash.machine import Stream
@@ -26,30 +26,115 @@ class Redirect(NamedTuple):
 NO_VALUES: frozenset[str] = frozenset()
 
 
-@dataclass
 class Command:
-    """``name`` is the base name of the program, ``arguments`` all words after it."""
+    """``name`` is the base name of the program, ``arguments`` all words after it.
 
-    name: str
-    arguments: list[str]
-    node: Node
-    place: tuple[int, int]
-    redirects: tuple[Redirect, ...] = ()
-    stdin: Stream | None = None
-    wrappers: tuple[str, ...] = ()
-    assigns: tuple[str, ...] = ()
-    cwd: str | None = None
-    piped: bool = False
-    valued: frozenset[str] = field(default=NO_VALUES)
-    """The options of this program that take the next word as their value."""
+    Options and paths are worked out when a rule first asks: most commands meet no rule.
+    """
 
-    @cached_property
-    def _parsed(self) -> tuple[dict[str, str], list[str]]:
+    __slots__ = (
+        "_joined",
+        "_operands",
+        "_options",
+        "_outputs",
+        "_paths",
+        "arguments",
+        "assigns",
+        "cwd",
+        "name",
+        "node",
+        "piped",
+        "place",
+        "redirects",
+        "stdin",
+        "valued",
+        "wrappers",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        node: Node,
+        place: tuple[int, int],
+        redirects: tuple[Redirect, ...] = (),
+        stdin: Stream | None = None,
+        wrappers: tuple[str, ...] = (),
+        assigns: tuple[str, ...] = (),
+        cwd: str | None = None,
+        piped: bool = False,
+        valued: frozenset[str] = NO_VALUES,
+    ) -> None:
+        """``valued``: the options of this program that take the next word as their value."""
+        self.name = name
+        self.arguments = arguments
+        self.node = node
+        self.place = place
+        self.redirects = redirects
+        self.stdin = stdin
+        self.wrappers = wrappers
+        self.assigns = assigns
+        self.cwd = cwd
+        self.piped = piped
+        self.valued = valued
+        self._options: dict[str, str] | None = None
+        self._operands: list[str] = []
+        self._joined: str | None = None
+        self._paths: list[str] | None = None
+        self._outputs: list[str] | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Every option that is set: clusters taken apart, long ones without their value, with it as value."""
+        return self._parse() if self._options is None else self._options
+
+    @property
+    def operands(self) -> list[str]:
+        if self._options is None:
+            self._parse()
+        return self._operands
+
+    @property
+    def joined(self) -> str:
+        if self._joined is None:
+            self._joined = " ".join(self.arguments)
+        return self._joined
+
+    @property
+    def paths(self) -> list[str]:
+        """The operands as normal paths."""
+        if self._paths is None:
+            self._paths = [normal_path(word, self.cwd) for word in self.operands if word != MANY]
+        return self._paths
+
+    @property
+    def outputs(self) -> list[str]:
+        """Where the command's output is redirected to, as normal paths."""
+        if self._outputs is None:
+            self._outputs = [normal_path(one.target, self.cwd) for one in self.redirects if is_output(one)]
+        return self._outputs
+
+    def has(self, *names: str) -> bool:
+        """Whether any of these options is set; a beginning of a long one counts, as in GNU's programs."""
+        options = self.options
+        if not options:
+            return False
+        for name in names:
+            if name in options:
+                return True
+        return any(
+            given.startswith("--") and len(given) > 4 and name.startswith(given)
+            for given in options
+            for name in names
+            if name.startswith("--")
+        )
+
+    def _parse(self) -> dict[str, str]:
         options: dict[str, str] = {}
         operands: list[str] = []
         words = iter(self.arguments)
         for word in words:
-            if len(word) < 2 or word[0] not in "-" or word == "-":
+            if len(word) < 2 or word[0] != "-":
                 operands.append(word)
             elif word == "--":
                 operands.extend(words)
@@ -60,49 +145,17 @@ class Command:
                 options[name] = value
             else:
                 self._cluster(word, options, words)
-        return options, operands
+        self._options, self._operands = options, operands
+        return options
 
-    def _cluster(self, word: str, options: dict[str, str], words: object) -> None:
+    def _cluster(self, word: str, options: dict[str, str], words: Iterator[str]) -> None:
         options[word] = ""  # some programs have long options with one dash
         for position, letter in enumerate(word[1:], start=2):
             flag = f"-{letter}"
             if flag in self.valued:
-                options[flag] = word[position:] or next(words, "")  # type: ignore[call-overload]
+                options[flag] = word[position:] or next(words, "")
                 return
             options.setdefault(flag, "")
-
-    @property
-    def options(self) -> dict[str, str]:
-        """Every option that is set: clusters taken apart, long ones without their value, with it as value."""
-        return self._parsed[0]
-
-    @property
-    def operands(self) -> list[str]:
-        return self._parsed[1]
-
-    @cached_property
-    def joined(self) -> str:
-        return " ".join(self.arguments)
-
-    @cached_property
-    def paths(self) -> list[str]:
-        """The operands as normal paths."""
-        return [normal_path(word, self.cwd) for word in self.operands if word != MANY]
-
-    @cached_property
-    def outputs(self) -> list[str]:
-        """Where the command's output is redirected to, as normal paths."""
-        return [normal_path(one.target, self.cwd) for one in self.redirects if is_output(one)]
-
-    def has(self, *names: str) -> bool:
-        """Whether any of these options is set; an unambiguous beginning of a long one counts, as in GNU's."""
-        options = self.options
-        return any(name in options for name in names) or any(
-            given.startswith("--") and len(given) > 4 and name.startswith(given)
-            for given in options
-            for name in names
-            if name.startswith("--")
-        )
 
 
 def is_output(redirect: Redirect) -> bool:
