@@ -85,7 +85,7 @@ def reach_problem(root: object) -> str:
     if not isinstance(root, str) or not root.startswith("/") or "\x00" in root:
         return "name an absolute folder"
     path = PurePosixPath(root)
-    if str(path) != root or ".." in path.parts:
+    if str(path) != root or ".." in path.parts or root.startswith("//"):
         return "give the normal form of the path, without '..' and without a slash at its end"
     if root in _SYSTEM or f"{root}/".startswith(_SYSTEM_TREES):
         return "this is a folder of the system; name the application's own folder"
