@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -40,12 +41,19 @@ async def start(trust):
             await process.wait()
 
 
+async def answers(port: int, probe: str) -> bool:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        with contextlib.suppress(httpx.TransportError):
+            return (await http.get(f"/health/{probe}")).status_code == 200
+    return False
+
+
 async def test_an_event_of_no_message_is_published_by_the_next_process(start: Start, wire) -> None:
     process = await start("before the timer's publish")
     assert await process.wait() == -signal.SIGKILL
     assert wire.seen(RcaAnalyzed) == []
     await start("never")
-    event = await wire.expect(RcaAnalyzed)
+    event = await wire.expect(RcaAnalyzed, timeout=60)
     assert event.remediation_id == ids.remediation_id("timer", "1")
 
 
@@ -62,24 +70,25 @@ async def test_a_message_is_finished_by_the_next_process(
     await start("never")
     remediation = ids.remediation_id("detector", "1")
     while len(wire.seen(RcaAnalyzed, remediation)) < 1 + (point == "before the ack"):
-        await wire.expect(RcaAnalyzed, remediation_id=remediation)
+        await wire.expect(RcaAnalyzed, timeout=60, remediation_id=remediation)
     assert len({(seen.id, seen.body) for seen in wire.seen(RcaAnalyzed, remediation)}) == 1
     assert await wire.dead_letters() == []
 
 
-async def test_another_instance_leaves_what_is_not_its_own(start: Start, wire) -> None:
+async def test_another_instance_leaves_what_is_not_its_own(start: Start, wire, free_port) -> None:
     process = await start("before the timer's publish")
     await process.wait()
-    await start("never", SUTURE_INSTANCE="1")
-    await asyncio.sleep(3)
+    await start("never", SUTURE_INSTANCE="1", SUTURE_HEALTH_PORT=str(free_port))
+    await eventually(lambda: answers(free_port, "ready"), within=60)
+    await asyncio.sleep(1)
     assert wire.seen(RcaAnalyzed) == []
 
 
 async def test_the_watermark_moves_on_so_that_little_is_repeated(
-    start: Start, wire, store_url, database
+    start: Start, wire, store_url, database, free_port
 ) -> None:
     process = await start("never")
-    await wire.expect(RcaAnalyzed)
+    await wire.expect(RcaAnalyzed, timeout=60)
     async with AsyncMongoClient(store_url) as client:
         watermarks = client[database]["analyzer_watermarks"]
         analyses = client[database]["analyses"]
@@ -94,23 +103,28 @@ async def test_the_watermark_moves_on_so_that_little_is_repeated(
         await eventually(passed)
     process.kill()
     await process.wait()
-    await start("never")
-    await asyncio.sleep(3)
+    await start("never", SUTURE_HEALTH_PORT=str(free_port))
+    await eventually(lambda: answers(free_port, "ready"), within=60)
+    await asyncio.sleep(1)
     assert len(wire.seen(RcaAnalyzed)) == 1
 
 
 async def test_sigterm_ends_the_process_in_order(start: Start, wire, free_port) -> None:
     process = await start("never", SUTURE_HEALTH_PORT=str(free_port))
-    await wire.expect(RcaAnalyzed)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_port}") as http:
-        assert (await http.get("/health/ready")).status_code == 200
+    await wire.expect(RcaAnalyzed, timeout=60)
+    await eventually(lambda: answers(free_port, "ready"), within=60)
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 async def test_sigterm_ends_a_process_that_waits_for_its_broker(start: Start, free_port) -> None:
-    process = await start("never", SUTURE_BROKER_URL=f"amqp://guest:guest@127.0.0.1:{free_port}/")
-    await asyncio.sleep(3)
+    process = await start(
+        "never",
+        SUTURE_BROKER_URL="amqp://guest:guest@127.0.0.1:1/",
+        SUTURE_HEALTH_PORT=str(free_port),
+    )
+
+    await eventually(lambda: answers(free_port, "live"), within=60)
     process.terminate()
     assert await asyncio.wait_for(process.wait(), 15) == 0
 
