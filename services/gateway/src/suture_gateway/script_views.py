@@ -60,17 +60,18 @@ def _validation(document: Document) -> dict[str, Any] | None:
 
 
 def validation_view(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A safety report in the words of the API."""
+    """A safety report in the words of the API, from the report itself or from its owner's answer."""
     findings = [
         {("ruleId" if name == "rule_id" else name): value for name, value in finding.items()}
         for finding in report.get("findings", [])
     ]
     return {
-        "isValid": report["is_valid"],
-        "safetyScore": report["safety_score"],
+        "isValid": report["isValid"] if "isValid" in report else report["is_valid"],
+        "safetyScore": report["safetyScore"] if "safetyScore" in report else report["safety_score"],
         "errors": list(report.get("errors", [])),
         "warnings": list(report.get("warnings", [])),
         "findings": findings,
+        "quality": report.get("quality"),
     }
 
 

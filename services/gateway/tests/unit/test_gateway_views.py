@@ -8,7 +8,7 @@ import pytest
 from suture_contracts.base import Event
 from suture_contracts.report import Report, SafetyFinding
 from suture_gateway.change import Change
-from suture_gateway.script_views import execution_view, script_view
+from suture_gateway.script_views import execution_view, script_view, validation_view
 from suture_gateway.views import remediation_summary, remediation_view
 
 
@@ -89,3 +89,11 @@ def test_a_denial_says_why(document: Any, make_revision: Any, make_change: Any) 
     answer = execution_view(document(10, denied))
     assert answer["status"] == "FAILED"
     assert "wrong host" in answer["result"]["error"]
+
+
+def test_a_validation_reads_the_same_from_a_report_and_from_its_owners_answer() -> None:
+    finding = {"rule_id": "bash.x", "message": "m", "line": 1}
+    report = {"is_valid": False, "safety_score": 0.5, "errors": ["x"], "findings": [finding]}
+    answer = {"isValid": False, "safetyScore": 0.5, "errors": ["x"], "findings": [finding]}
+    assert validation_view(report) == validation_view(answer)
+    assert validation_view(answer)["findings"] == [{"ruleId": "bash.x", "message": "m", "line": 1}]
