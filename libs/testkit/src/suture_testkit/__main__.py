@@ -40,7 +40,7 @@ async def run(command: list[str]) -> int:
 
 def _resolved(command: list[str]) -> list[str]:
     """The program beside this interpreter, where there is one: no activated environment is needed."""
-    beside = Path(sys.executable).with_name(command[0])
+    beside = Path(sys.executable).parent / command[0]
     return [str(beside) if beside.exists() else command[0], *command[1:]]
 
 
