@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from suture_contracts.report import Report, SafetyFinding
+from suture_contracts.report import Needs, Report, SafetyFinding
 
+_LEAST_ROOM = 20_000
 State = Literal["validated", "refused", "rejected"]
 
 
@@ -22,6 +23,26 @@ def unreadable(rule_id: str, message: str, remedy: str) -> Report:
         rule_id=rule_id, severity="error", message=message, line=1, column=1, remedy=remedy, part="document"
     )
     return Report(is_valid=False, safety_score=0.0, errors=(message,), findings=(finding,))
+
+
+def fitted(report: Report, room: int) -> Report:
+    """The report, shortened to ``room`` bytes of JSON: a message that cannot be sent is no answer.
+
+    The gravest findings stay; where not even they have room, the script is not valid, with that reason.
+    """
+    if room < _LEAST_ROOM:
+        return unreadable("bounds.message", "leaves no room for its report", "shorten the script")
+    while len(report.model_dump_json()) > room:
+        kept = len(report.findings) // 2
+        report = report.model_copy(
+            update={
+                "findings": report.findings[:kept],
+                "errors": report.errors[:kept],
+                "warnings": report.warnings[:kept],
+                "needs": Needs(complete=False),
+            }
+        )
+    return report
 
 
 def validation_of(report: Report) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import ctypes
 import resource
 import signal
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -58,17 +59,23 @@ class Judge:
         """The report on a bare text."""
         return await self._in_pool(validate, text, script_type)
 
+    async def end_when_stopped(self) -> None:
+        """Runs beside the handlers; ends the process of its own when the service stops."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.close()
+
     def close(self) -> None:
         self._end_pool()
 
-    async def _in_pool(self, analyse, *arguments: str) -> Report:  # type: ignore[no-untyped-def]
+    async def _in_pool(self, analyse: Callable[..., Report], *arguments: str) -> Report:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_bound_worker)
         pool = self._pool
         try:
             async with asyncio.timeout(self._seconds):
-                answer: Report = await asyncio.wrap_future(pool.submit(analyse, *arguments))
-                return answer
+                return await asyncio.wrap_future(pool.submit(analyse, *arguments))
         except TimeoutError:
             self._end_pool(pool)
             return unreadable(

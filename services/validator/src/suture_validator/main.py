@@ -22,10 +22,11 @@ class Settings(ChassisSettings):
 def build(settings: Settings) -> Service:
     """The service, wired, not started."""
     service = Service("validator", settings)
+    judge = Judge()
     validator = Validator(
         service.store.documents(COLLECTION),
         service.store.collection(COLLECTION),
-        Judge(),
+        judge,
         service.signer,
         Metrics(service.metrics.registry),
         service.log,
@@ -34,6 +35,7 @@ def build(settings: Settings) -> Service:
     service.on(ScriptGenerated, handlers.on_script_generated)
     service.command(Validate, handlers.on_validate)
     service.on_start(validator.prepare)
+    service.background("judge", judge.end_when_stopped)
     return service
 
 

@@ -13,19 +13,23 @@ from suture_chassis.custody import Signer, seal
 from suture_chassis.documents import Documents
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.messages import Received
-from suture_contracts.base import Event, Reply
+from suture_contracts.base import MAX_MESSAGE_BYTES, Event, Reply
 from suture_contracts.commands import Validate
 from suture_contracts.custody import VERDICT, Envelope, Verdict
 from suture_contracts.events import ScriptGenerated, ScriptRejected, ScriptValidated
 from suture_contracts.report import Report
 
-from suture_validator.domain import state_after, validation_of
+from suture_validator.domain import fitted, state_after, validation_of
 from suture_validator.judge import Judge
 from suture_validator.metrics import Metrics
 
 # A script is generated a moment before it is validated: who asks in between gets the answer, not a 404.
 PATIENCE_SECONDS = 3.0
 _LOOK_SECONDS = 0.1
+# Only a large message, or one that a long report makes large, can go over the bound.
+_LARGE_BYTES = 500_000
+_MANY_FINDINGS = 100
+_ENVELOPE_BYTES = 4_000
 _TEMPLATE_ORIGINS = ("template", "predefined")
 
 
@@ -57,6 +61,8 @@ class Validator:
         script = generated.script
         inline = generated.origin in _TEMPLATE_ORIGINS and generated.template_proven
         report = await self._judge.document(script.document, script.sha256, inline=inline)
+        if len(received.body) > _LARGE_BYTES or len(report.findings) > _MANY_FINDINGS:
+            report = fitted(report, MAX_MESSAGE_BYTES - len(received.body) - _ENVELOPE_BYTES)
         state = state_after(report, generated.repairs_left)
         if report.is_valid:
             event: Event = self._validated(received, report)
