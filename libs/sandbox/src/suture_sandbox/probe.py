@@ -47,9 +47,15 @@ def probe() -> Isolation:
     for identity in ("uid", "userns") if os.geteuid() == 0 else ("userns",):
         problem = _try(bwrap, identity, binds)
         if not problem:
-            return Isolation(bwrap, identity, (*_COMMON, _IDENTITIES[identity]), interpreters, binds)
+            return Isolation(bwrap, identity, _words(identity), interpreters, binds)
         reasons.append(f"{identity}: {problem}")
     raise SandboxUnavailable(f"bubblewrap cannot isolate a run here ({'; '.join(reasons)})")
+
+
+def _words(identity: str) -> tuple[str, ...]:
+    # The kernel does not count root's processes, not even those of a root that is mapped to nobody.
+    counted = identity == "uid" or os.geteuid() != 0
+    return (*_COMMON, _IDENTITIES[identity], *(["limits: processes"] if counted else []))
 
 
 def _interpreters() -> tuple[dict[str, list[str]], list[str]]:

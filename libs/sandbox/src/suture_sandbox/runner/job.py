@@ -46,9 +46,11 @@ class Job:
     ) -> cage.Ended:
         """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
         path = os.path.join(self.work, phase)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.plan[phase])
-        os.chmod(path, 0o444)  # read by the user that the script runs as
+        if not os.path.exists(path):
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                file.write(self.plan[phase])
+            os.chmod(f"{path}.new", 0o444)  # read by the user that the script runs as
+            os.rename(f"{path}.new", path)
         bounds = Cage(self.raw, path, self._alive_fd, network)
         bounds.environment["SUTURE_PHASE"] = phase
         most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
