@@ -61,12 +61,15 @@ def build(settings: Settings) -> Service:
     service.on_start(history.prepare)
 
     async def watch_the_clock() -> None:
-        while True:
+        task = asyncio.current_task()
+        # A cancellation that meets the driver as its answer arrives is lost there; that it came is known.
+        while task is not None and not task.cancelling():
             try:
                 await waiting.pass_due()
             except TemporaryError as error:
-                service.log.warning("waits not looked at", reason=error.reason)
-            await asyncio.sleep(settings.approver_timer_seconds)
+                service.log.warning("waits_not_seen", reason=error.reason)
+            if not task.cancelling():
+                await asyncio.sleep(settings.approver_timer_seconds)
 
     service.background("timer", watch_the_clock)
     return service

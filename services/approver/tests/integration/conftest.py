@@ -159,7 +159,7 @@ Approvers = Callable[..., AbstractAsyncContextManager[Service]]
 def an_approver(trust: Identities, tmp_path: Path) -> Approvers:
     """Builds an approver; ``policy`` changes the packaged policy: ``{"expiry": {…}}``."""
 
-    def made(**policy: dict[str, Any]) -> Service:
+    def made(timer: float = 0.05, **policy: dict[str, Any]) -> Service:
         content = load_policy().model_dump()
         for section, values in policy.items():
             content[section] |= values
@@ -167,7 +167,7 @@ def an_approver(trust: Identities, tmp_path: Path) -> Approvers:
         path.write_text(yaml.safe_dump(content))
         settings = trust.settings_for("approver") | {
             "approver_policy_file": path,
-            "approver_timer_seconds": 0.05,
+            "approver_timer_seconds": timer,
         }
         return build(Settings(**settings))
 

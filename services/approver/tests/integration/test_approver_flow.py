@@ -221,3 +221,12 @@ async def until(ask: Callable[[], Any], seconds: float = 10) -> Any:
             if answer := await ask():
                 return answer
             await asyncio.sleep(0.05)
+
+
+async def test_it_stops_at_once_however_busily_it_watches_the_clock(wire: Wire, an_approver: Any) -> None:
+    for _ in range(5):
+        service = an_approver(timer=0.0005)
+        await service.start()
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(8):
+            await service.stop()
