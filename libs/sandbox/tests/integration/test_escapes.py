@@ -29,8 +29,8 @@ def touch_everything(target) -> str:
 async def test_nothing_but_the_declared_paths_can_be_written(target) -> None:
     before = target.state()
     result = await target.run(touch_everything(target))
-    # A new file beside a declared one lands in the scratch, which fails the run; one in the sandbox's /tmp ends
-    # with it. Everything else is read-only.
+    # A new file beside a declared one lands in the scratch, which fails the run; one in its /tmp ends with
+    # it. Everything else is read-only.
     written = {line.split()[1] for line in result.output_tail.splitlines() if line.startswith("WROTE")}
     assert f"{target.root}/other" in written
     assert written <= {f"{target.root}/other", f"{target.root}/../up"}

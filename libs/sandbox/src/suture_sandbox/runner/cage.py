@@ -89,6 +89,7 @@ class _Watch:
         self._tail = tail
         self._said = b""
         self._inner = -1
+        self._ended = os.pidfd_open(pid)
         self._reaped = False
 
     def until_end(self, deadline: float, why_stop: Callable[[], str]) -> str:
@@ -96,6 +97,7 @@ class _Watch:
         poll = select.poll()
         poll.register(self._output, select.POLLIN)
         poll.register(self._status, select.POLLIN)
+        poll.register(self._ended, select.POLLIN)
         reason = ""
         while not self._reaped:
             left = deadline - time.monotonic()
@@ -104,9 +106,10 @@ class _Watch:
                 self.kill()
                 break
             for fd, _ in poll.poll(min(_TICK_MS, left * 1000 + 1)):
-                if not self._read(fd):
+                if fd == self._ended:
+                    self._reap()
+                elif not self._read(fd):
                     poll.unregister(fd)
-            self._reap()
         self._drain()
         return reason
 
@@ -171,6 +174,6 @@ class _Watch:
         self._await_inner()
 
     def close(self) -> None:
-        for fd in (self._output, self._status, self._inner):
+        for fd in (self._output, self._status, self._ended, self._inner):
             if fd >= 0:
                 os.close(fd)
