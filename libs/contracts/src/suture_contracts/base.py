@@ -38,7 +38,8 @@ Role = Literal["agent", "operator", "supervisor", "admin"]
 class Value(BaseModel):
     """A part of a message. Unknown fields are ignored: a newer producer must not break an older consumer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Validators are built when a model is first used: each service uses a few of them only.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Message(Value):
