@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_CANCEL_AGAIN = 0.5
 
 
 class Background:
@@ -26,10 +27,13 @@ class Background:
         self._tasks = [asyncio.create_task(self._supervise(name, run), name=name) for name, run in self._runs]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        waiting = set(self._tasks)
         self._tasks = []
+        while waiting:
+            for task in waiting:
+                # A cancellation that meets the end of a store's call can get lost: it is asked for again.
+                task.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN)
 
     async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE
