@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,20 +17,29 @@ from uuid import uuid4
 import psutil
 
 from bench.celery_app import QUEUES, build
+from bench.cpu import cpu_told
 from bench.load import Load
 
 PATIENCE_SECONDS = 120
 
 
-def pipelines_per_second(broker_url: str, load: Load, store_url: str | None = None) -> float:
-    """Runs the chain once; with ``store_url`` each task does the work of the Suture hop in its place."""
+def pipelines_per_second(
+    broker_url: str, load: Load, servers: Mapping[str, int], store_url: str | None = None
+) -> float:
+    """Runs the chain once; with ``store_url`` each task does the work of the Suture hop in its place.
+
+    ``servers`` are the ids of the processes whose time is told beside the workers'.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-celery-") as folder:
         done = Path(folder) / "done"
-        with _socket(done) as receiver, _workers(_environment(broker_url, done, store_url), Path(folder)):
+        environment = _environment(broker_url, done, store_url)
+        with _socket(done) as receiver, _workers(environment, Path(folder)) as workers:
             driver = _Driver(broker_url, receiver)
             # Each worker's first messages are slow (imports, connections): the clock starts after them.
             driver.drive(load.warm_up, load.in_flight)
-            return load.messages / driver.drive(load.messages, load.in_flight)
+            with cpu_told({**workers, **servers}, load.messages):
+                seconds = driver.drive(load.messages, load.in_flight)
+            return load.messages / seconds
 
 
 class _Driver:
@@ -78,11 +87,11 @@ def _socket(path: Path) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _workers(environment: dict[str, str], folder: Path) -> Iterator[None]:
+def _workers(environment: dict[str, str], folder: Path) -> Iterator[dict[str, int]]:
     with (folder / "workers.log").open("wb") as log:
         workers = [_worker(queue, environment, log) for queue in QUEUES]
         try:
-            yield
+            yield {queue: worker.pid for queue, worker in zip(QUEUES, workers, strict=True)}
         except Exception:
             print((folder / "workers.log").read_text()[-4_000:], file=sys.stderr)
             raise

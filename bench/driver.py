@@ -21,7 +21,7 @@ from suture_local.stack import Stack
 
 from bench.findings import SOURCE, finding, message, target
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 class Driver:

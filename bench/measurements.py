@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from suture_local.broker import Broker
 
 from bench.celery_chain import pipelines_per_second
+from bench.cpu import cpu_told
 from bench.driver import driving
 from bench.load import Load
 from bench.system import fresh_store, fresh_vhost, running
@@ -36,12 +36,14 @@ class Bench:
     async def celery(self) -> Figures:
         """The chain whose tasks do nothing."""
         async with fresh_vhost(self.broker) as url:
-            return {"celery_per_s": await asyncio.to_thread(pipelines_per_second, url, self.load)}
+            parts = {"broker": self.broker.pid}
+            return {"celery_per_s": await asyncio.to_thread(pipelines_per_second, url, self.load, parts)}
 
     async def equal_work(self) -> Figures:
         """The chain whose tasks write and sign what Suture's hops do."""
         async with fresh_vhost(self.broker) as url, fresh_store() as store:
-            rate = await asyncio.to_thread(pipelines_per_second, url, self.load, store)
+            parts = {"broker": self.broker.pid, "store": store.pid}
+            rate = await asyncio.to_thread(pipelines_per_second, url, self.load, parts, store.url)
         return {"equal_work_per_s": rate}
 
     async def suture(self) -> Figures:
@@ -52,9 +54,9 @@ class Bench:
             driving(system.stack, state / "targets", TARGETS) as driver,
         ):
             await driver.drive(self.load.warm_up, self.load.in_flight)
-            before = system.cpu_seconds()
-            seconds = await driver.drive(self.load.messages, self.load.in_flight)
-            _tell_cpu(before, system.cpu_seconds(), self.load.messages)
+            parts = {**system.pids, "store": system.store_pid, "broker": self.broker.pid}
+            with cpu_told(parts, self.load.messages):
+                seconds = await driver.drive(self.load.messages, self.load.in_flight)
             memory = system.memory_mb()
             single = await driver.one_after_another(SINGLE)
         return {
@@ -78,9 +80,3 @@ class Bench:
 
     def _state(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
-
-
-def _tell_cpu(before: dict[str, float], after: dict[str, float], messages: int) -> None:
-    spent = {name: (after[name] - before[name]) / messages * 1_000 for name in after}
-    each = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in spent.items())
-    print(f"    CPU ms a remediation: {each}; all {sum(spent.values()):.1f}", file=sys.stderr)

@@ -31,18 +31,11 @@ class System:
     stack: Stack
     ready_s: float
     pids: Mapping[str, int]
+    store_pid: int
 
     def memory_mb(self) -> float:
         """Proportional set size of the six services with their children, in MB."""
         return sum(_proportional_bytes(pid) for pid in self.pids.values()) / 1e6
-
-    def cpu_seconds(self) -> dict[str, float]:
-        """Processor time that each service has used so far."""
-        used = {}
-        for name, pid in self.pids.items():
-            times = psutil.Process(pid).cpu_times()
-            used[name] = times.user + times.system
-        return used
 
 
 @asynccontextmanager
@@ -57,12 +50,12 @@ async def fresh_vhost(broker: Broker) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def fresh_store() -> AsyncIterator[str]:
-    """The address of an empty embedded store: one that has worked for a while is slower."""
+async def fresh_store() -> AsyncIterator[EmbeddedStore]:
+    """An empty embedded store: one that has worked for a while is slower."""
     store = EmbeddedStore()
     await store.start()
     try:
-        yield store.url
+        yield store
     finally:
         await store.stop()
 
@@ -77,10 +70,10 @@ async def running(
     """
     async with AsyncExitStack() as exits:
         broker_url = await exits.enter_async_context(fresh_vhost(broker))
-        store_url = await exits.enter_async_context(fresh_store())
+        store = await exits.enter_async_context(fresh_store())
         environment = {name: _profiling(folder / f"{name}.prof") for name in profiled}
         services = [name for name in SERVICES if not (recorded and name == "executor")]
-        stack = Stack(folder, Options(broker_url, store_url, DATABASE, services, environment))
+        stack = Stack(folder, Options(broker_url, store.url, DATABASE, services, environment))
         exits.push_async_callback(stack.stop)
         started = time.perf_counter()
         if recorded:
@@ -93,7 +86,7 @@ async def running(
         pids = {name: service.pid for name, service in stack.services.items()}
         if recorded:
             pids["executor"] = executor.process.pid
-        yield System(stack, ready_s, pids)
+        yield System(stack, ready_s, pids, store.pid)
 
 
 class _RecordedExecutor:
