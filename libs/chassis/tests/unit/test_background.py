@@ -45,7 +45,7 @@ async def test_a_loop_that_fails_is_started_again(failures: int, monkeypatch: py
             raise RuntimeError("no")
         done.set()
 
-    background = Background(logger("test", "critical", "json"))
+    background = Background(logger("test", "error", "json"))
     background.add("failing", failing)
     background.start()
     async with asyncio.timeout(5):
