@@ -32,20 +32,19 @@ down: ## end what `make up` started
 
 .PHONY: test
 test: setup ## every fast suite (unit, integration, e2e) on a real broker and a real store
-	@$(run) -n $(workers) -m "not chaos and not docker and not slow" $(suites)
+	@$(run) -n $(workers) -m "not chaos and not docker" $(suites)
 
 .PHONY: test-chaos
 test-chaos: setup ## processes are killed while work is in flight
 	@$(run) -m chaos $(suites)
 
 .PHONY: test-docker
-test-docker: setup ## the tests that need a Docker engine, and the testkit's containers
-	@SUTURE_TEST_BACKEND=containers $(run) -m docker $(suites)
+test-docker: setup ## the testkit with its servers in containers; needs a Docker engine
 	@SUTURE_TEST_BACKEND=containers $(run) libs/testkit/tests
 
 .PHONY: coverage
 coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
-	@$(run) -n $(workers) -m "not chaos and not docker and not slow" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
+	@$(run) -n $(workers) -m "not chaos and not docker" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import rules
