@@ -150,7 +150,7 @@ def dumps_environment(command: Command, declared: tuple[str, ...], classes: dict
 def changes_files(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
     """What names the file must also change it: the destination of a copy, ``sed -i``."""
     name, guarded = command.name, (classes["accounts"], classes["boot"], classes["guarded_file"])
-    if name in ("cp", "install"):
+    if name in ("cp", "install", "ln"):
         changed = command.paths[-1:]
     elif name in ("sed", "perl", "ed"):
         changed = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SCRATCH = re.compile(r"/(?:var/)?tmp(?:/.*)?|/dev/shm/.*")
 _COMPANION = re.compile(r"[.~_-][\w.~:+\ue000-\ue003-]{0,120}")
-_LOCAL = re.compile(r"(?:localhost|127\.[\d.]+|\[?::1\]?):.*")
+_CHANGED = {"packages", "services", "accounts", "kernel", "power", "disks", "schedule", "processes"}
 _SHELL_TYPES = ("bash", "python")
 
 
@@ -92,9 +92,11 @@ def _undeclared(document: ScriptDocument, part: Part, effects: Effects) -> list[
             found.append(
                 finding("document.undeclared-write", severity, message, remedy, line, column, part)  # type: ignore[arg-type]
             )
+    if part == "verify":
+        found += [_changes(state, *where) for state, where in effects.states.items() if state in _CHANGED]
     declared = {address.lower() for address in document.egress}
     for address, (line, column) in effects.egress.items():
-        if address.lower() not in declared and not _LOCAL.fullmatch(address):
+        if address.lower() not in declared:
             message = f"connects to {_shown(address)}, which is not among the declared addresses"
             remedy = "Declare host:port in egress."
             unknown = bool(UNKNOWN.search(address)) or address.endswith(":0")
@@ -103,6 +105,11 @@ def _undeclared(document: ScriptDocument, part: Part, effects: Effects) -> list[
                 finding("document.undeclared-egress", severity, message, remedy, line, column, part)  # type: ignore[arg-type]
             )
     return found
+
+
+def _changes(state: str, line: int, column: int) -> SafetyFinding:
+    message = f"the verification changes {state}; it must only look"
+    return finding("document.verify-changes", "error", message, "Only read in it.", line, column, "verify")
 
 
 def _is_declared(path: str, declared: tuple[str, ...]) -> bool:

@@ -235,12 +235,10 @@ def _method(
     if function.attr in _PATH_METHODS:
         path = names.text(function.value)
         verb = _PATH_METHODS[function.attr]
-        if (
-            path == ANY
-            and function.attr in ("replace", "rename", "touch", "mkdir", "unlink", "rmdir")
-            and len(node.args) != 0
-        ):
-            return  # most likely a string's method
+        if function.attr in ("replace", "rename") and len(node.args) != 1:
+            return  # a string's method
+        if path == ANY and function.attr in ("touch", "mkdir", "unlink", "rmdir") and node.args:
+            return  # most likely not a path's method
         words = [path, *(names.text(argument) for argument in node.args[:1] if verb in ("mv", "ln -s"))]
         _as_bash(f"{verb} {_quoted(words)}", collector, budget, place)
     elif function.attr in ("execute", "executescript", "executemany", "raw", "extra") and node.args:

@@ -81,6 +81,15 @@ FORMS = [
     "rm -rf / &",
     "docker exec box rm -rf /",
     "kubectl exec pod -- rm -rf /",
+    "rm -rf 2>/dev/null /",
+    "rm 2>/dev/null -rf /",
+    "rm 2>&1 -rf /",
+    ">/dev/null rm -rf /",
+    "rm <<E -rf /\nE",
+    "rm -rf /e??",
+    "sudo -i <<< 'rm -rf /'",
+    "coproc { rm -rf /; }",
+    "case $(rm -rf /) in a) ;; esac",
     'X=$(cat <<E\nrm -rf /\nE\n); bash -c "$X"',
 ]
 

@@ -59,6 +59,7 @@ def set_variable(machine: Machine, name: str, values: tuple[str, ...]) -> None:
 
 
 def _assign_element(machine: Machine, target: Node, value: Node | None) -> str | None:
+    machine.visit_substitutions(target)
     parts = target.children
     name = text_of(parts[0])
     index = text_of(parts[2]) if len(parts) > 2 else ""
@@ -103,6 +104,10 @@ def unset(machine: Machine, node: Node) -> None:
             machine.variables[name] = ("",)
             machine.arrays.pop(name, None)
             machine.functions.pop(name, None)
+            machine.here = child
+            machine.rules.check_assignment(machine, name, ("",))
+        elif child.is_named:
+            machine.visit_substitutions(child)
 
 
 def forget(machine: Machine, name: str) -> None:

@@ -93,6 +93,8 @@ def run_case(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
         if item.type == "case_item":
             machine.restore(before)
             patterns = item.children_by_field_name("value")
+            for pattern in patterns:
+                machine.visit_substitutions(pattern)
             statements.run_all(machine, [c for c in item.children if c.is_named and c not in patterns], stdin)
             ends.append(machine.scope())
         elif item.is_named:

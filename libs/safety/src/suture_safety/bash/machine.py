@@ -183,16 +183,16 @@ class Machine:
         return path
 
     def visit_substitutions(self, node: Node) -> None:
-        """Runs every substitution below a node whose own value does not matter."""
+        """Runs every substitution in a node whose own value does not matter."""
         stack = [node]
         while stack:
-            for child in stack.pop().children:
-                if child.type == "command_substitution":
-                    self.substitute(child)
-                elif child.type == "process_substitution":
-                    self.process_substitution(child)
-                elif child.child_count:
-                    stack.append(child)
+            one = stack.pop()
+            if one.type == "command_substitution":
+                self.substitute(one)
+            elif one.type == "process_substitution":
+                self.process_substitution(one)
+            elif one.child_count:
+                stack.extend(reversed(one.children))
 
     def run_text(self, code: str, place: tuple[int, int], exact: bool, stdin: Stream | None = None) -> Stream:
         """Analyses text that a shell is given as code, at its own place where that is exact."""

@@ -43,6 +43,8 @@ def printed(machine: Machine, command: Command) -> Stream:
         return Stream(_path_part(name, command.operands[-1 if name != "basename" else 0]))
     if name == "pwd":
         return Stream(machine.cwd or SOME)
+    if name == "tee" and stdin is not None:
+        machine.files.update(dict.fromkeys(command.paths, stdin))
     decoder = _DECODERS.get(name)
     if decoder is not None and stdin is not None and is_known(stdin.text):
         decoded = decoder(command, stdin.text)

@@ -72,6 +72,8 @@ def expand(machine: Machine, node: Node, quoted: bool = False) -> str | list[str
         machine.visit_substitutions(node)
         return ANY
     prefix, name, index, rest = shape.groups()
+    if index is not None and ("$" in index or "`" in index):
+        machine.visit_substitutions(node)
     if index in ("[@]", "[*]") or name in ("@", "*"):
         return _words_of(machine, node, prefix, name, index, rest, quoted)
     if prefix == "#":

@@ -18,7 +18,37 @@ if TYPE_CHECKING:
 
     from suture_safety.bash.machine import Machine
 
+WORDS = (
+    "word",
+    "number",
+    "string",
+    "raw_string",
+    "ansi_c_string",
+    "concatenation",
+    "simple_expansion",
+    "expansion",
+    "command_substitution",
+    "process_substitution",
+)
 _BACKSLASH = re.compile(r"\\([$`\\\n])")
+
+
+def spilled_words(pieces: list[Node]) -> list[Node]:
+    """Words of the command that the grammar takes for further targets: ``rm -rf 2>/dev/null /``."""
+    found: list[Node] = []
+    starts = {piece.start_byte for piece in pieces}
+    for piece in pieces:
+        if piece.type == "file_redirect":
+            targets = [
+                child for child in piece.children if child.is_named and child.type != "file_descriptor"
+            ]
+            # A number right before the next redirection is that one's descriptor.
+            found += [target for target in targets[1:] if target.end_byte not in starts]
+        elif piece.type == "heredoc_redirect":
+            found += [child for child in piece.children if child.type in WORDS]
+            inner = [child for child in piece.children if child.type == "file_redirect"]
+            found += spilled_words(inner)
+    return found
 
 
 def read_redirects(machine: Machine, nodes: Iterable[Node]) -> tuple[Redirect, ...]:

@@ -14,9 +14,9 @@ from suture_safety.bash.functions import call
 from suture_safety.bash.interpreters import INTERPRETERS
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.outputs import printed
-from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects
+from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects, spilled_words
 from suture_safety.bash.tree import text_of
-from suture_safety.bash.values import ANY, normal_path, shown
+from suture_safety.bash.values import ANY, is_known, normal_path, shown
 from suture_safety.bash.wrappers import unwrap
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SILENT = Stream("")
 _MAX_WRAPPERS = 20
+_MADE_HERE = re.compile(r"\.{1,2}/|(?:/var)?/tmp/|/dev/shm/|/home/")
 _GLOB = re.compile(r"[*?\[]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
@@ -36,6 +37,7 @@ def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iter
     """Runs a ``command`` node; ``pieces`` are the redirections that stand around it."""
     parts: list[Node] = []
     redirected = list(pieces)
+    lost = _lost_words(machine, node, redirected)
     assigns: list[str] = []
     before = None
     for child in node.children:
@@ -52,17 +54,26 @@ def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iter
             redirected.append(child)
         elif kind == "file_redirect":
             redirected.append(child)
-        elif child.is_named:
+        elif kind != "comment":
             parts.append(child)
+    if redirected:
+        parts.extend(spilled_words(redirected))
     if _misread(parts):
         fixed = re.sub(r"\$(\w+)", r"${\1}", text_of(node))
         return machine.run_text(fixed, machine.place(node), exact=False, stdin=stdin)
     redirects = read_redirects(machine, redirected) if redirected else ()
     stdin = _from_file(machine, redirects, stdin)
-    stream = _run_words(machine, node, parts, redirects, stdin, tuple(assigns))
+    stream = _run_words(machine, node, parts, lost, redirects, stdin, tuple(assigns))
     if before is not None:
         machine.restore(before)
     return stream
+
+
+def _lost_words(machine: Machine, node: Node, pieces: list[Node]) -> list[str]:
+    """Words that are in no node: the grammar loses a dash right before ``<<``."""
+    if not pieces or pieces[0].start_byte - node.end_byte <= 1:
+        return []
+    return machine.unit.source[node.end_byte : pieces[0].start_byte].decode("utf-8", "replace").split()
 
 
 def _misread(parts: list[Node]) -> bool:
@@ -77,6 +88,7 @@ def _run_words(
     machine: Machine,
     node: Node,
     parts: list[Node],
+    lost: list[str],
     redirects: tuple[Redirect, ...],
     stdin: Stream | None,
     assigns: tuple[str, ...],
@@ -90,6 +102,8 @@ def _run_words(
             given = words.fields(machine, part)
             found.extend(given)
             nodes.extend([part] * len(given))
+        found.extend(lost)
+        nodes.extend([node] * len(lost))
         return found
 
     streams = [
@@ -131,6 +145,9 @@ def execute(
         if name in machine.aliases and not wrappers:
             found = [*machine.aliases[name].split(), *found[1:]]
             name = found[0]
+        if name in ("{", "!", "("):
+            found, nodes = found[1:], nodes[1:]
+            continue
         if name in machine.functions and not wrappers:
             return call(machine, name, found[1:], stdin)
         if wrappers and _ASSIGNMENT.match(name):
@@ -176,9 +193,26 @@ def _run_one(
     inner = unwrap(machine, command)
     if inner is not None:
         return SILENT, inner
-    if "/" in path and (code := machine.files.get(normal_path(path, machine.cwd))):
-        return machine.run_text(code.text, code.place or command.place, exact=code.place is not None), None
+    if "/" in path:
+        code = machine.files.get(normal_path(path, machine.cwd))
+        if code is not None and is_known(code.text):
+            return machine.run_text(
+                code.text, code.place or command.place, exact=code.place is not None
+            ), None
+        if code is not None or _MADE_HERE.match(path):
+            _unseen(machine, command, path)
     return printed(machine, command), None
+
+
+def _unseen(machine: Machine, command: Command, path: str) -> None:
+    machine.collector.effects.complete = False
+    machine.collector.add(
+        "dynamic.script-file",
+        "warning",
+        f"runs the file {shown(path)}, which cannot be read here",
+        "Put the needed lines into the script itself.",
+        command.place,
+    )
 
 
 def _through_redirects(machine: Machine, command: Command, stream: Stream) -> Stream:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from suture_safety.bash import branches, words
 from suture_safety.bash.assignments import assign, declare, unset
 from suture_safety.bash.machine import Stream
-from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects
+from suture_safety.bash.redirects import (
+    WORDS,
+    from_here_document,
+    from_here_string,
+    read_redirects,
+    spilled_words,
+)
 from suture_safety.bash.simple import run_command, run_redirects_alone
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY
@@ -23,6 +29,14 @@ if TYPE_CHECKING:
     Statement = Callable[[Machine, Node, Stream | None], Stream]
 
 SILENT = Stream("")
+_OF_DOCUMENT = (
+    *WORDS,
+    "heredoc_start",
+    "heredoc_body",
+    "heredoc_end",
+    "file_redirect",
+    "herestring_redirect",
+)
 _REDIRECTS = ("file_redirect", "heredoc_redirect", "herestring_redirect")
 
 
@@ -91,6 +105,8 @@ def _pipeline(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
 def _redirected(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     body = node.child_by_field_name("body")
     pieces = [child for child in node.children if child.type in _REDIRECTS]
+    if body is None and spilled_words(pieces):
+        return run_command(machine, node, stdin, ())
     if body is None:
         run_redirects_alone(machine, node, read_redirects(machine, pieces))
         return SILENT
@@ -100,11 +116,7 @@ def _redirected(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
             stdin = from_here_string(machine, piece)
         elif piece.type == "heredoc_redirect":
             stdin = from_here_document(machine, piece)
-            tails += [
-                c
-                for c in piece.children
-                if c.is_named and not c.type.startswith(("heredoc_", "file_", "herestring_"))
-            ]
+            tails += [child for child in piece.children if child.is_named and child.type not in _OF_DOCUMENT]
     if body.type == "command":
         stream = run_command(machine, body, stdin, pieces)
     else:
@@ -152,7 +164,9 @@ def _unset(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
 
 def _function(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     name = next((child for child in node.children if child.type == "word"), None)
-    body = node.children[-1] if node.children else None
+    body = node.child_by_field_name("body")
+    redirects = [child for child in node.children if child.type in _REDIRECTS]
+    run_redirects_alone(machine, node, read_redirects(machine, redirects))
     if name is not None and body is not None:
         called = text_of(name)
         if branches.forks_itself(body, called):

@@ -26,6 +26,12 @@ def unwrap(machine: Machine, command: Command) -> list[str] | None:
         return _su(machine, command)
     if name == "ssh":
         return _ssh(machine, command)
+    if name == "watch":
+        run_code(machine, " ".join(_skip(command, 0)) or ANY, command, None)
+        return None
+    if name == "sudo" and command.has("-i", "-s") and not _skip(command, 0):
+        _login_shell(machine, command)
+        return None
     if name in ("docker", "podman", "kubectl", "oc", "nerdctl"):
         return _container(command)
     if name == "flock" and "-c" in command.arguments:
@@ -83,7 +89,8 @@ def _xargs(machine: Machine, command: Command) -> list[str] | None:
     if not inner:
         return None
     stdin = command.stdin.text if command.stdin else ANY
-    given = stdin.split() if is_known(stdin) else [MANY]
+    whole = command.has("-0", "-d", "--null", "--delimiter", "-L", "-l") or "-I" in command.options
+    given = [MANY] if not is_known(stdin) else [stdin.strip("\n\0")] if whole else stdin.split()
     token = command.options.get("-I") or ("{}" if command.has("-i") or command.name == "parallel" else None)
     if token:
         replacement = " ".join(given) if is_known(stdin) else ANY
@@ -99,7 +106,15 @@ def _su(machine: Machine, command: Command) -> list[str] | None:
         run_code(machine, code, command, None)
     elif command.name == "runuser" and "--" in command.arguments:
         return command.arguments[command.arguments.index("--") + 1 :]
+    else:
+        _login_shell(machine, command)
     return None
+
+
+def _login_shell(machine: Machine, command: Command) -> None:
+    """A shell without a command reads what it is fed."""
+    if command.stdin is not None:
+        run_code(machine, command.stdin.text, command, None, command.stdin)
 
 
 def _ssh(machine: Machine, command: Command) -> list[str] | None:

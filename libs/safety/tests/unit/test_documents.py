@@ -1,0 +1,135 @@
+"""A whole script document: its parts, and what it declares against what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from suture_contracts.report import Report
+from suture_contracts.script import ScriptDocument
+from suture_safety import analyse_document
+
+FILE = "/srv/app/app.conf"
+HEAD = "#!/bin/bash\nset -euo pipefail\n"
+BODY = (
+    f'{HEAD}CONFIG=\'{FILE}\'\ncp -p "$CONFIG" "$CONFIG.bak-$(date +%s)"\n'
+    "sed -i 's/^a=.*/a=2/' \"$CONFIG\"\ngrep -q '^a=2' \"$CONFIG\"\necho done\n"
+)
+VERIFY = f"{HEAD}grep -q '^a=2' {FILE}\n"
+
+
+def _report(body: str = BODY, **fields: Any) -> Report:
+    given = {"script_type": "bash", "body": body, "verify": VERIFY, "writes": (FILE,), **fields}
+    return analyse_document(ScriptDocument.model_validate(given))
+
+
+def _rules(report: Report, part: str | None = None) -> list[str]:
+    return [one.rule_id for one in report.findings if part is None or one.part == part]
+
+
+def test_a_declared_change_with_backup_is_clean() -> None:
+    report = _report()
+    assert report.findings == ()
+    assert report.safety_score == 1.0
+    assert report.needs.writes[0] == FILE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "echo x > /srv/app/other.conf",
+        "tee /srv/other < /dev/null",
+        "rm -f /srv/app",
+        "cp a /srv/app/app.config/x",
+        "dd if=a of=/srv/x",
+    ],
+)
+def test_an_undeclared_write_is_an_error(body: str) -> None:
+    report = _report(f"{HEAD}{body}\n")
+    assert "document.undeclared-write" in _rules(report)
+    assert not report.is_valid
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"echo x > {FILE}",
+        "echo x > /dev/null 2>&1",
+        'T=$(mktemp); echo x > "$T"; mv "$T" /srv/app/app.conf',
+        f"cp {FILE} {FILE}.bak; mv {FILE}.new {FILE}",
+        "echo x > /tmp/suture-x",
+    ],
+)
+def test_declared_files_their_backups_and_scratch_may_be_written(body: str) -> None:
+    assert "document.undeclared-write" not in _rules(_report(f"{HEAD}{body}\n"))
+
+
+def test_a_write_below_a_declared_directory_is_declared() -> None:
+    report = _report(f"{HEAD}echo x > /srv/data/a/b\n", writes=("/srv/data",))
+    assert "document.undeclared-write" not in _rules(report)
+
+
+def test_a_write_whose_place_is_not_known_is_at_least_a_warning() -> None:
+    report = _report(f'{HEAD}echo x > "$1"\n')
+    assert ("document.undeclared-write", "warning") in [
+        (one.rule_id, one.severity) for one in report.findings
+    ]
+
+
+def test_an_undeclared_connection_is_an_error_and_a_declared_one_is_not() -> None:
+    body = f"{HEAD}curl -fsS https://example.com/x >/dev/null\n"
+    assert "document.undeclared-egress" in _rules(_report(body))
+    assert "document.undeclared-egress" not in _rules(_report(body, egress=("example.com:443",)))
+
+
+@pytest.mark.parametrize(
+    ("command", "rule"), [("touch /srv/app/x", "verify-writes"), ("systemctl restart app", "verify-changes")]
+)
+def test_a_verification_that_changes_something_is_an_error(command: str, rule: str) -> None:
+    report = _report(verify=f"{HEAD}{command}\n")
+    assert f"document.{rule}" in _rules(report, "verify")
+    assert not report.is_valid
+
+
+def test_a_verification_that_only_looks_is_fine() -> None:
+    verify = f"{HEAD}systemctl is-active app\ncurl -fsS -o /dev/null http://127.0.0.1:80/\ntest -r {FILE}\n"
+    assert _rules(_report(verify=verify, egress=("127.0.0.1:80",))) == []
+
+
+def test_a_finding_says_in_which_part_it_is() -> None:
+    report = _report(rollback="rm -rf /\n", verify="mkfs /dev/sda\n")
+    assert "filesystem.remove-system-root" in _rules(report, "rollback")
+    assert "disks.make-filesystem" in _rules(report, "verify")
+    assert any(error.startswith("rollback, line 1") for error in report.errors)
+
+
+def test_a_script_that_nothing_verifies_is_a_remark() -> None:
+    assert "document.no-verification" in _rules(_report(verify=""), "document")
+
+
+@pytest.mark.parametrize(
+    ("body", "rollback", "reversibility"),
+    [
+        (f"{HEAD}echo x > {FILE}\n", "", "exact"),
+        (f"{HEAD}cat {FILE}\n", "", "exact"),
+        (f"{HEAD}systemctl restart app\n", "", "none"),
+        (f"{HEAD}systemctl restart app\n", "systemctl restart app\n", "compensating"),
+        (f"{HEAD}apt-get install -y a=1\n", "apt-get install -y a=0\n", "compensating"),
+        (f"{HEAD}frobnicate --all\n", "", "none"),
+        (f"{HEAD}$X\n", "", "none"),
+    ],
+)
+def test_reversibility_follows_from_what_is_touched(body: str, rollback: str, reversibility: str) -> None:
+    assert _report(body, rollback=rollback).reversibility == reversibility
+
+
+def test_protected_files_may_be_changed_where_they_are_declared() -> None:
+    body = f"{HEAD}cp /etc/sudoers /etc/sudoers.bak\nsed -i 's/a/b/' /etc/sudoers\nvisudo -c\necho done\n"
+    declared = _report(body, writes=("/etc/sudoers",))
+    assert [one for one in declared.findings if one.severity != "info"] == []
+    assert "accounts.edit-accounts" in _rules(_report(body))
+
+
+def test_a_report_survives_its_own_json() -> None:
+    report = _report("rm -rf /\n")
+    assert Report.model_validate_json(report.model_dump_json()) == report
