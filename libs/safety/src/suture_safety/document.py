@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from suture_contracts.script import ScriptDocument
 
 _SCRATCH = re.compile(r"/(?:var/)?tmp(?:/.*)?|/dev/shm/.*")
-_COMPANION = re.compile(r"[.~_-][\w.~:+\ue000-\ue003-]{0,120}")
+_COMPANION = re.compile(r"[.~_-][\w.~:+\ue002-]{0,120}")
 _CHANGED = {"packages", "services", "accounts", "kernel", "power", "disks", "schedule", "processes"}
 _SHELL_TYPES = ("bash", "python")
 
@@ -139,7 +139,7 @@ def _reversibility(document: ScriptDocument, analyses: dict[Part, Analysis]) -> 
     rolls_back = bool(document.rollback.strip())
     if document.script_type in ("kubernetes", "sql"):
         return "compensating" if rolls_back else "none"
-    files = all(covered(path, document.writes) or _SCRATCH.fullmatch(path) for path in body.effects.writes)
+    files = all(_is_declared(path, document.writes) for path in body.effects.writes)
     if body.readable and body.effects.complete and not body.effects.states and files:
         return "exact"
     return "compensating" if rolls_back and body.readable else "none"

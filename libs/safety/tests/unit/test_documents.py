@@ -76,6 +76,10 @@ def test_a_write_whose_place_is_not_known_is_at_least_a_warning() -> None:
     ]
 
 
+def test_what_an_unknown_value_makes_of_a_name_beside_a_declared_file_is_not_declared() -> None:
+    assert "document.undeclared-write" in _rules(_report(f'{HEAD}echo x > "{FILE}.$1"\n'))
+
+
 def test_an_undeclared_connection_is_an_error_and_a_declared_one_is_not() -> None:
     body = f"{HEAD}curl -fsS https://example.com/x >/dev/null\n"
     assert "document.undeclared-egress" in _rules(_report(body))
@@ -111,6 +115,7 @@ def test_a_script_that_nothing_verifies_is_a_remark() -> None:
     ("body", "rollback", "reversibility"),
     [
         (f"{HEAD}echo x > {FILE}\n", "", "exact"),
+        (BODY, "", "exact"),
         (f"{HEAD}cat {FILE}\n", "", "exact"),
         (f"{HEAD}systemctl restart app\n", "", "none"),
         (f"{HEAD}systemctl restart app\n", "systemctl restart app\n", "compensating"),
