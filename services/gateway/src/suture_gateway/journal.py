@@ -148,10 +148,16 @@ def _fact(received: Received[Event]) -> Fact:
         source=received.source,
         type=received.type,
         remediation_id=None if remediation is None else str(remediation),
-        at_ms=int((received.time - _EPOCH).total_seconds() * 1000),
+        at_ms=int((_time(received) - _EPOCH).total_seconds() * 1000),
         body_digest=received.digest,
         signer=received.signer,
     )
+
+
+def _time(received: Received[Event]) -> datetime:
+    # A stranger's clock is not believed, and nothing happened in the future.
+    now = datetime.now(UTC)
+    return now if received.signer is None else min(received.time, now)
 
 
 def time_of(fact: Fact) -> datetime:

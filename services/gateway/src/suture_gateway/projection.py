@@ -28,7 +28,7 @@ _RETRY_SECONDS = 1.0
 _POSITION_SECONDS = 1.0
 # Under load a short pause lets several events of one remediation share a write; when idle there is none.
 _BUSY = 16
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.1
 
 
 class Logger(Protocol):

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -102,8 +103,6 @@ async def test_what_could_not_be_parsed_is_in_no_journal_but_among_the_dead_lett
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_store_folds_events_in_any_order_to_the_same_document(stored: Any, seed: int) -> None:
-    from datetime import UTC, datetime, timedelta
-
     start = datetime(2026, 1, 15, tzinfo=UTC)
     changes = []
     for number, kind in enumerate(kind for kind in EVENTS if not kind.startswith("target.")):
@@ -234,3 +233,20 @@ async def test_an_event_of_no_remediation_is_journalled_alone(
     entry = await eventually(journalled)
     assert entry["remediation_id"] is None
     assert await stored["remediations"].count_documents({}) == 0
+
+
+async def test_a_strangers_clock_is_not_believed(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    body = finding(1).model_dump_json().encode()
+    for number, at in enumerate(("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")):
+        headers = {"cloudEvents_time": at}
+        await wire.send("rca.received", body, id=str(number), source="detector", headers=headers)
+
+    async def folded() -> bool:
+        return await stored["remediations"].count_documents({}) == 2
+
+    await eventually(folded)
+    now = datetime.now(UTC)
+    async for document in stored["remediations"].find():
+        assert now - timedelta(minutes=1) < document["created"] <= now

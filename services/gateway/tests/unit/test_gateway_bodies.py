@@ -4,9 +4,9 @@ import json
 import time
 
 import pytest
-from suture_gateway.http.bodies import parse
 from suture_gateway.http.problems import HttpProblem
 from suture_gateway.http.requests import DecisionRequest, FreeForm, GenerateRequest
+from suture_gateway.http.strict_json import parse
 
 
 def refused(data: bytes) -> tuple[int, str | None, str]:

@@ -191,3 +191,20 @@ async def test_guessing_keys_is_held_back(as_role: Any) -> None:
     assert answers[0].status_code == 401
     problem(answers[-1], 429)
     problem(await as_role("agent").get("/api/remediations?limit=0"), 422, "limit")
+
+
+async def test_the_description_is_whole_and_says_that_a_key_is_needed(as_role: Any) -> None:
+    description = (await as_role(None).get("/openapi.json")).json()
+
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            return own + [ref for inner in value.values() for ref in references(inner)]
+        return [ref for inner in value for ref in references(inner)] if isinstance(value, list) else []
+
+    known = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+    assert set(references(description)) <= known
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            assert bool(operation.get("security")) == (path != "/health"), path
+            assert operation["description"], path

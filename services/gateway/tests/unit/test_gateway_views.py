@@ -8,6 +8,12 @@ import pytest
 from suture_contracts.base import Event
 from suture_contracts.report import Report, SafetyFinding
 from suture_gateway.change import Change
+from suture_gateway.http.answers import (
+    ExecutionAnswer,
+    RemediationAnswer,
+    RemediationSummary,
+    ScriptAnswer,
+)
 from suture_gateway.script_views import execution_view, script_view, validation_view
 from suture_gateway.views import remediation_summary, remediation_view
 
@@ -40,10 +46,13 @@ def test_what_was_said_of_an_older_revision_is_not_shown_as_the_newer_ones(docum
     assert (view["revision"], view["validation"]) == (2, None)
 
 
-def test_every_moment_of_a_life_can_be_shown(document: Any, story: list[Event]) -> None:
+def test_every_moment_of_a_life_is_shown_as_the_api_describes(document: Any, story: list[Event]) -> None:
     for count in range(1, len(story) + 1):
-        json.dumps(remediation_view(document(count)))
-        json.dumps(remediation_summary(document(count)))
+        RemediationAnswer.model_validate_json(json.dumps(remediation_view(document(count))))
+        RemediationSummary.model_validate_json(json.dumps(remediation_summary(document(count))))
+        ExecutionAnswer.model_validate_json(json.dumps(execution_view(document(count))))
+        if "script" in document(count):
+            ScriptAnswer.model_validate_json(json.dumps(script_view(document(count))))
 
 
 def test_a_remediation_shows_runs_report_and_finding(document: Any) -> None:

@@ -8,7 +8,15 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from suture_contracts.base import Problem
 
-from suture_gateway.http import dead_letters, problems, remediations, scripts, targets, templates
+from suture_gateway.http import (
+    actions,
+    dead_letters,
+    problems,
+    remediations,
+    scripts,
+    targets,
+    templates,
+)
 from suture_gateway.http.context import Api
 
 _SUMMARY = (
@@ -37,7 +45,7 @@ def create_app(api: Api) -> FastAPI:
     )
     app.state.api = api
     problems.install(app)
-    for module in (scripts, templates, remediations, targets, dead_letters):
+    for module in (scripts, actions, templates, remediations, targets, dead_letters):
         app.include_router(module.router)
 
     @app.get("/health", tags=["health"], responses={})

@@ -7,10 +7,11 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from suture_chassis.dead_letters import DeadLetters
 from suture_contracts.base import Command, Principal, Reply, Role
@@ -29,6 +30,8 @@ TARGETS: tuple[Role, ...] = ("agent", "operator", "admin")
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 _MAX_TOKEN_CHARACTERS = 500
+# Says in OpenAPI that a key is needed; it is looked at below.
+_BEARER = HTTPBearer(auto_error=False, description="The API key that the operator gave out")
 _COMMAND_LIFE = timedelta(seconds=60)
 
 
@@ -51,10 +54,12 @@ def api_of(request: Request) -> Api:
     return api
 
 
-def requires(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
+def requires(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     """A dependency: the caller, when their role is one of ``roles``."""
 
-    async def caller(request: Request) -> Principal:
+    async def caller(
+        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+    ) -> Principal:
         api = api_of(request)
         principal = _authenticated(api, request)
         wait = api.callers.take(principal.id)

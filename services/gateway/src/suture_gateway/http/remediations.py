@@ -12,6 +12,7 @@ from suture_contracts.base import Principal
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 
 from suture_gateway.domain import TERMINAL, WAITING
+from suture_gateway.http.answers import Opened, RemediationAnswer, RemediationPage, described
 from suture_gateway.http.bodies import documented, json_body
 from suture_gateway.http.context import api_of, send
 from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
@@ -24,7 +25,9 @@ from suture_gateway.views import remediation_summary, remediation_view
 router = APIRouter(prefix="/api", tags=["remediations"])
 
 
-@router.post("/findings", status_code=202, openapi_extra=documented(RcaReceived))
+@router.post(
+    "/findings", status_code=202, openapi_extra=documented(RcaReceived), responses=described(202, Opened)
+)
 async def submit_finding(
     request: Request, caller: Reader, body: Annotated[RcaReceived, Depends(json_body(RcaReceived))]
 ) -> JSONResponse:
@@ -32,7 +35,12 @@ async def submit_finding(
     return await _open(request, caller, finding=body, start=body.start)
 
 
-@router.post("/vulnerabilities", status_code=202, openapi_extra=documented(VulnerabilityReported))
+@router.post(
+    "/vulnerabilities",
+    status_code=202,
+    openapi_extra=documented(VulnerabilityReported),
+    responses=described(202, Opened),
+)
 async def submit_vulnerability(
     request: Request,
     caller: Reader,
@@ -48,7 +56,7 @@ async def _open(request: Request, caller: Principal, **fields: object) -> JSONRe
     return JSONResponse(reply.body, 202, location)
 
 
-@router.get("/remediations")
+@router.get("/remediations", responses=described(200, RemediationPage))
 async def list_remediations(
     request: Request, caller: Reader, state: Word = None, limit: Limit = 50, cursor: Cursor = None
 ) -> JSONResponse:
@@ -59,7 +67,7 @@ async def list_remediations(
     return JSONResponse({"remediations": summaries, "next_cursor": page.cursor})
 
 
-@router.get("/remediations/{remediation_id}")
+@router.get("/remediations/{remediation_id}", responses=described(200, RemediationAnswer))
 async def get_remediation(
     request: Request, caller: Reader, remediation_id: UUID, wait: Wait = 0, since: Word = None
 ) -> JSONResponse:

@@ -11,30 +11,36 @@ from suture_contracts import commands
 from suture_contracts.base import Reply, ScriptType
 
 from suture_gateway.domain import TERMINAL, UNSETTLED
+from suture_gateway.http.answers import (
+    ScriptAnswer,
+    ScriptPage,
+    ValidationAnswer,
+    described,
+)
 from suture_gateway.http.bodies import documented, json_body
 from suture_gateway.http.context import api_of, send
-from suture_gateway.http.parameters import Cursor, Limit, Reader, Supervisor, Wait, Word, known_state
+from suture_gateway.http.parameters import Cursor, Limit, Reader, Wait, Word, known_state
 from suture_gateway.http.problems import problem
 from suture_gateway.http.requests import (
-    DecisionRequest,
     GenerateRequest,
     Nothing,
-    ReportRequest,
     TextRequest,
-    camel_keys,
 )
 from suture_gateway.reading import reason_of, state_of
 from suture_gateway.reads import Document
-from suture_gateway.script_views import execution_view, script_view, validation_view
+from suture_gateway.script_views import script_view, validation_view
 
 BASE = "/api/generative-remediation"
-_FOLD_SECONDS = 3.0
-"""How long a script may be known to its owners before the fold has it."""
 
 router = APIRouter(prefix=BASE, tags=["scripts"])
 
 
-@router.post("/generate", status_code=202, openapi_extra=documented(GenerateRequest))
+@router.post(
+    "/generate",
+    status_code=202,
+    openapi_extra=documented(GenerateRequest),
+    responses=described(201, ScriptAnswer),
+)
 async def generate(
     request: Request,
     caller: Reader,
@@ -59,7 +65,7 @@ def _settled(document: Document) -> bool:
     return state_of(document) not in UNSETTLED
 
 
-@router.get("/scripts")
+@router.get("/scripts", responses=described(200, ScriptPage))
 async def list_scripts(
     request: Request,
     caller: Reader,
@@ -84,7 +90,7 @@ async def list_scripts(
     return JSONResponse({"scripts": scripts, "total": total, "nextCursor": page.cursor})
 
 
-@router.get("/scripts/{script_id}")
+@router.get("/scripts/{script_id}", responses=described(200, ScriptAnswer))
 async def get_script(request: Request, caller: Reader, script_id: UUID) -> JSONResponse:
     """One script as it stands now."""
     return JSONResponse(script_view(await _known(request, script_id)))
@@ -98,7 +104,11 @@ async def _known(request: Request, script_id: UUID) -> Document:
     return document
 
 
-@router.post("/scripts/{script_id}/validate", openapi_extra=documented(Nothing, required=False))
+@router.post(
+    "/scripts/{script_id}/validate",
+    openapi_extra=documented(Nothing, required=False),
+    responses=described(200, ValidationAnswer),
+)
 async def validate(
     request: Request,
     caller: Reader,
@@ -110,7 +120,7 @@ async def validate(
     return _validated(reply, str(script_id))
 
 
-@router.post("/validate", openapi_extra=documented(TextRequest))
+@router.post("/validate", openapi_extra=documented(TextRequest), responses=described(200, ValidationAnswer))
 async def validate_text(
     request: Request, caller: Reader, body: Annotated[TextRequest, Depends(json_body(TextRequest))]
 ) -> JSONResponse:
@@ -122,90 +132,3 @@ async def validate_text(
 def _validated(reply: Reply, script_id: str | None) -> JSONResponse:
     validation = validation_view(reply.body["validation"])
     return JSONResponse({"id": script_id, "revision": reply.body.get("revision"), "validation": validation})
-
-
-@router.post("/scripts/{script_id}/approve", openapi_extra=documented(DecisionRequest))
-async def approve(
-    request: Request,
-    caller: Supervisor,
-    script_id: UUID,
-    body: Annotated[DecisionRequest, Depends(json_body(DecisionRequest))],
-) -> JSONResponse:
-    """Approve exactly the revision and digest that were seen."""
-    return await _decide(request, caller, commands.Approve, script_id, body)
-
-
-@router.post("/scripts/{script_id}/deny", openapi_extra=documented(DecisionRequest))
-async def deny(
-    request: Request,
-    caller: Supervisor,
-    script_id: UUID,
-    body: Annotated[DecisionRequest, Depends(json_body(DecisionRequest))],
-) -> JSONResponse:
-    """Deny exactly the revision and digest that were seen."""
-    return await _decide(request, caller, commands.Deny, script_id, body)
-
-
-async def _decide(
-    request: Request,
-    caller: Supervisor,
-    kind: type[commands.Decision],
-    script_id: UUID,
-    body: DecisionRequest,
-) -> JSONResponse:
-    reply = await send(
-        request,
-        caller,
-        kind,
-        script_id=script_id,
-        approval_id=body.approval_id,
-        revision=body.revision,
-        digest=body.digest,
-        reason=body.reason,
-    )
-    answer = camel_keys(reply.body)
-    return JSONResponse({"id": str(script_id), "status": answer.pop("state", None), **answer}, reply.status)
-
-
-@router.post("/scripts/{script_id}/execute", openapi_extra=documented(Nothing, required=False))
-async def execute(
-    request: Request,
-    caller: Reader,
-    script_id: UUID,
-    body: Annotated[Nothing, Depends(json_body(Nothing, optional=True))],
-    wait: Wait = 0,
-) -> JSONResponse:
-    """Run the script once it is approved. 200 with the outcome where ``wait`` was long enough, else 202."""
-    api = api_of(request)
-    remediation_id = await _remediation_of(request, script_id)
-    reply = await send(request, caller, commands.Execute, script_id=script_id)
-    document = await api.remediations.wait(remediation_id, _ended, wait)
-    if document is None:
-        raise problem(404, "no such script", field="script_id")
-    answer = execution_view(document, reply.body.get("execution_id"))
-    return JSONResponse(answer, 202 if answer["status"] == "PENDING" else 200)
-
-
-def _ended(document: Document) -> bool:
-    return state_of(document) in TERMINAL
-
-
-async def _remediation_of(request: Request, script_id: UUID) -> str:
-    """The script's remediation; a script that its owner announced a moment ago may not be folded yet."""
-    found = await api_of(request).remediations.wait_for_script(str(script_id), _FOLD_SECONDS)
-    if found is None:
-        raise problem(404, "no such script", field="script_id", remedy=f"list them with GET {BASE}/scripts")
-    return str(found["_id"])
-
-
-@router.post("/scripts/{script_id}/report", openapi_extra=documented(ReportRequest))
-async def report(
-    request: Request,
-    caller: Reader,
-    script_id: UUID,
-    body: Annotated[ReportRequest, Depends(json_body(ReportRequest))],
-) -> JSONResponse:
-    """Say what an agent saw when it ran the script itself; kept as a report, never as proof."""
-    fields = {name: getattr(body, name) for name in ReportRequest.model_fields}
-    reply = await send(request, caller, commands.ReportResult, script_id=script_id, **fields)
-    return JSONResponse({"id": str(script_id), **camel_keys(reply.body)}, reply.status)
