@@ -18,7 +18,7 @@ _PATH = "/api/dead-letters"
 _LABEL = 10
 
 
-@click.group(name="dead-letters")
+@click.group(name="dead-letters", short_help="Look after messages that no service could take.")
 def dead_letters() -> None:
     """List, show, replay and drop the messages that no service could take."""
 
@@ -37,7 +37,7 @@ def list_letters(limit: int, role: str | None, as_json: bool) -> None:
         click.echo("no dead letters", err=True)
     else:
         columns = ("ID", "AT", "QUEUE", "FIELD", "REASON")
-        print_table(columns, map(_row, answer["dead_letters"]))
+        print_table(columns, map(_row, answer["dead_letters"]), whole=("ID", "AT"))
 
 
 @dead_letters.command()

@@ -29,7 +29,7 @@ def list_remediations(state: str | None, limit: int, role: str | None, as_json: 
         click.echo("no remediations" + (f" in state {state}" if state else ""), err=True)
         return
     columns = ("ID", "STATE", "SINCE", "FINDING", "CATEGORY", "TARGETS")
-    print_table(columns, map(_row, entries), state_column=1)
+    print_table(columns, map(_row, entries), whole=columns[:3], state="STATE")
     if answer.get("next_cursor"):
         click.echo(f"the newest {len(entries)}; more with --limit", err=True)
 

@@ -15,7 +15,7 @@ from suture_cli.options import json_option, role_option
 from suture_cli.terminal import print_json, print_table
 
 
-@click.group()
+@click.group(short_help="Register, list and remove targets.")
 def targets() -> None:
     """Register, list and remove targets: the only things that Suture changes."""
 

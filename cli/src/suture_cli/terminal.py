@@ -55,22 +55,26 @@ def print_json(document: object) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, state_column: int | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    whole: Sequence[str] = ("ID",),
+    state: str | None = None,
 ) -> None:
-    """A table without borders; the first column (an id) is never cut."""
+    """A table without borders. The columns named in ``whole`` are never cut, ``state`` is coloured."""
     from rich.table import Table
     from rich.text import Text
 
+    texts = [[plain("-" if value is None else value) for value in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        fixed = number in (0, state_column)
-        table.add_column(
-            column, no_wrap=True, overflow="fold" if fixed else "ellipsis", min_width=_least(number)
-        )
-    for row in rows:
-        cells = [plain("-" if value is None else value) for value in row]
-        styles = [STYLES.get(cell, "") if number == state_column else "" for number, cell in enumerate(cells)]
-        table.add_row(*(Text(cell, style=style) for cell, style in zip(cells, styles, strict=True)))
+        widest = max((len(row[number]) for row in texts), default=0) if column in whole else None
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=widest)
+    for row in texts:
+        styles = [
+            STYLES.get(cell, "") if column == state else "" for column, cell in zip(columns, row, strict=True)
+        ]
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
     console().print(table)
 
 
@@ -94,7 +98,3 @@ def part(document: Mapping[str, Any], *keys: str) -> Any:
 
 def _visible(character: str) -> str:
     return " " if character in "\n\r\t" else f"\\x{ord(character):02x}"
-
-
-def _least(number: int) -> int | None:
-    return 36 if number == 0 else None

@@ -32,7 +32,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _WIDEST = 200
 
 
-@click.command()
+@click.command(short_help="Check scripts for what could do harm.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--type", "script_type", type=click.Choice(_TYPES), help="What they are. [default: as the name says]"
