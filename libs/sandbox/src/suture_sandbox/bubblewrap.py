@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from suture_sandbox.probe import Isolation, probe
 from suture_sandbox.protocol import RunLost, RunPlan, RunResult, SandboxUnavailable
+from suture_sandbox.visibility import readable_by_others
 
 _ATTEMPTS = 4
 _SOURCE = str(Path(__file__).resolve().parents[1])
@@ -36,7 +37,7 @@ class BubblewrapSandbox:
     def __init__(self, state: Path) -> None:
         self._state = state.resolve()
         self._home = ""
-        self._isolation: Isolation | None = None
+        self._isolations: tuple[Isolation, ...] = ()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     async def open(self) -> tuple[str, ...]:
@@ -45,17 +46,18 @@ class BubblewrapSandbox:
             (self._state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._state.chmod(0o700)
         self._home = _home(self._state / "claims" / "home")
-        self._isolation = await asyncio.to_thread(probe)
-        return self._isolation.words
+        self._isolations = await asyncio.to_thread(probe)
+        return self._isolations[0].words
 
     def identity(self) -> dict[str, Any]:
         return {"sandbox": self.name, "home": self._home}
 
     async def start(self, plan: RunPlan) -> None:
         """See ``Sandbox.start``. A second runner of a run waits for the first one's lock, then ends."""
-        isolation = self._isolation
-        if isolation is None:
+        if not self._isolations:
             raise SandboxUnavailable("the sandbox was not opened")
+        # The strictest, unless the script's own user could not read what the script is about.
+        isolation = self._isolations[0 if await asyncio.to_thread(readable_by_others, plan) else -1]
         if plan.script_type not in isolation.interpreters:
             raise SandboxUnavailable(f"no interpreter for {plan.script_type} scripts on this machine")
         work = self._work(plan.run_id)

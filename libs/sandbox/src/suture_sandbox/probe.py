@@ -37,18 +37,24 @@ class Isolation:
     binds: list[str] = field(default_factory=list)
 
 
-def probe() -> Isolation:
-    """Start ``true`` with all bounds in force; raises ``SandboxUnavailable`` with what bubblewrap said."""
+def probe() -> tuple[Isolation, ...]:
+    """What works here, strictest first: a command is started with all bounds in force.
+
+    Raises ``SandboxUnavailable`` with what bubblewrap said where nothing does.
+    """
     bwrap = shutil.which("bwrap", path=PATH)
     if bwrap is None:
         raise SandboxUnavailable("bubblewrap is not installed; install the package bubblewrap")
     interpreters, binds = _interpreters()
-    reasons = []
+    reasons, working = [], []
     for identity in ("uid", "userns") if os.geteuid() == 0 else ("userns",):
         problem = _try(bwrap, identity, binds)
-        if not problem:
-            return Isolation(bwrap, identity, _words(identity), interpreters, binds)
-        reasons.append(f"{identity}: {problem}")
+        if problem:
+            reasons.append(f"{identity}: {problem}")
+        else:
+            working.append(Isolation(bwrap, identity, _words(identity), interpreters, binds))
+    if working:
+        return tuple(working)
     raise SandboxUnavailable(f"bubblewrap cannot isolate a run here ({'; '.join(reasons)})")
 
 

@@ -14,8 +14,30 @@ IDENTITIES = ("uid", "userns") if os.geteuid() == 0 else ("userns",)
 
 @pytest.fixture(params=IDENTITIES)
 def identity(request, target) -> str:
-    target.sandbox._isolation = replace(target.sandbox._isolation, identity=request.param)
+    target.sandbox._isolations = (replace(target.sandbox._isolations[0], identity=request.param),)
     return str(request.param)
+
+
+@pytest.mark.parametrize("closed", ["the folder", "the source"])
+async def test_what_only_its_owner_may_read_can_still_be_put_in_place(target, make_file, closed: str) -> None:
+    path = make_file("broken\n", 0o600)
+    source = path.with_name("known-good")
+    source.write_text("host=1\n")
+    (path.parent if closed == "the folder" else source).chmod(0o700)
+    result = await target.run(f"cat {source} > {path}")
+    assert result.outcome == "succeeded", result.output_tail
+    assert path.read_text() == "host=1\n"
+    assert any("mapped to nobody" in word for word in result.isolation)
+
+
+async def test_what_others_may_read_is_run_by_the_least_user_there_is(target, make_file) -> None:
+    path = make_file("broken\n", 0o644)
+    for folder in (path.parent, target.root):
+        folder.chmod(0o755)
+    result = await target.run(f"echo host=1 > {path}")
+    assert result.outcome == "succeeded", result.output_tail
+    least = "one of its own for each run" if os.geteuid() == 0 else "mapped to nobody in a user namespace"
+    assert f"user: {least}" in result.isolation
 
 
 async def test_a_change_keeps_owner_and_mode_under_either(target, make_file, identity: str) -> None:

@@ -167,6 +167,7 @@ def failed(step: Failed, analysis: RcaAnalyzed, place: Place) -> ScriptGeneratio
         causation_id=place.cause["causation_id"],
         causation_digest=place.cause["causation_digest"],
         script_id=place.script_id,
+        revision=place.revision,
         reason=step.reason[:20_000],
         tried=step.history.tried,
         finding=analysis.finding,
