@@ -126,10 +126,7 @@ def test_a_success_is_taken_back_on_a_signed_request(system: Any, program: Any) 
 def test_a_target_that_is_registered_later_gets_its_script(system: Any, program: Any) -> None:
     system.model_server.answering = lambda request: ModelAnswer("not now", status=400)
     id = submit(system, program.finding(affected_systems=["late-" + program.id]))
-    failed = system.wait(id, "generation_failed")
-    assert failed["revision"] == 1
+    assert "config_path" in system.wait(id, "generation_failed")["error"]
     late = {**program.target(), "id": "late-" + program.id}
     assert system.call("operator", "POST", "/api/targets", late).status_code == 201
-    found = system.wait(id, "succeeded", "rolled_back", "rejected")
-    assert found["state"] == "succeeded"
-    assert found["revision"] == 2
+    assert system.wait(id, "succeeded", "rolled_back", "rejected")["state"] == "succeeded"
