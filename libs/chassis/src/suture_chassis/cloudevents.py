@@ -18,6 +18,7 @@ from typing import Any
 from suture_contracts.base import MAX_MESSAGE_BYTES
 
 from suture_chassis.errors import PermanentError
+from suture_chassis.properties import UNREADABLE
 
 PREFIXES = ("cloudEvents_", "cloudEvents:", "ce-")
 STRUCTURED = "application/cloudevents+json"
@@ -44,6 +45,13 @@ def read(headers: Mapping[str, Any], content_type: str | None, body: bytes) -> E
             field="body",
             remedy="send less; large evidence belongs in a link",
             status=413,
+        )
+    if UNREADABLE in headers:
+        raise PermanentError(
+            f"a header cannot be read: {str(headers[UNREADABLE])[:300]}",
+            field="headers",
+            remedy="send text in UTF-8, times within the calendar and tables that are not deeply nested",
+            status=400,
         )
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind.startswith("application/cloudevents"):

@@ -19,6 +19,7 @@ from suture_contracts.topology import PREFETCH, Queue
 
 from suture_chassis.declare import declare_topology
 from suture_chassis.delivery import Delivery
+from suture_chassis.properties import read_any_properties
 
 _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, RuntimeError)
 _RECONNECT_SECONDS = 1.0
@@ -29,6 +30,7 @@ class Consumers:
     """One subscriber a queue, each with a channel and a prefetch of its own; acks are the delivery's."""
 
     def __init__(self, url: str, graceful_timeout: float) -> None:
+        read_any_properties()
         self._broker = RabbitBroker(
             url,
             apply_types=False,

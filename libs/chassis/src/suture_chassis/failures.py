@@ -47,9 +47,9 @@ class Failures:
         except TemporaryError:
             raise
         except Exception:
-            # A stranger's header that can be read but not written again: keep only what we wrote.
-            own = {key: value for key, value in copy.headers.items() if key.startswith("suture_")}
-            await self._publisher.publish(replace(copy, headers=own))
+            # A stranger's header that can be read but not written again: keep only what always can.
+            plain = {key: value for key, value in copy.headers.items() if isinstance(value, (str, int))}
+            await self._publisher.publish(replace(copy, headers=plain))
 
 
 def next_delay(headers: Mapping[str, Any]) -> int | None:
