@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from suture_chassis.http_protocol import BoundedProtocol
+
 
 class HttpServer:
     """Serves an ASGI application; ``port`` is the one in force."""
@@ -17,6 +19,7 @@ class HttpServer:
     def __init__(self, app: Any, host: str, port: int, graceful_timeout: float) -> None:
         self._config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
             log_config=None,
             access_log=False,
             server_header=False,
