@@ -17,6 +17,8 @@ from suture_chassis.publisher import Outgoing, Publisher
 ATTEMPT = "suture_attempt"
 ROUTING_KEY = "suture_routing_key"
 DEAD_PREFIX = "suture_dead_"
+_MEND = "correct what the reason names and send it anew: the same message would fail the same"
+_LOOK = "look at the stack, remove the cause, then replay"
 _MAX_STACK = 8_000
 _MAX_TEXT = 1_000
 _MAX_HEADERS = 32_000
@@ -79,8 +81,8 @@ def death(error: BaseException, queue: str) -> dict[str, Any]:
     found = {
         "reason": str(error) or type(error).__name__,
         "error": type(error).__name__,
-        "field": permanent.field if permanent else None,
-        "remedy": permanent.remedy if permanent else "look at the stack, remove the cause, then replay",
+        "field": (permanent.field or "body") if permanent else None,
+        "remedy": (permanent.remedy or _MEND) if permanent else _LOOK,
         "origin": queue,
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }

@@ -111,7 +111,7 @@ class Outbox:
             raise PermanentError(
                 f"{event.TYPE} would have {len(body)} bytes, more than {MAX_MESSAGE_BYTES}",
                 field="body",
-                remedy="shorten the script or the finding's text",
+                remedy="shorten the script, the finding's text or the targets' facts, or name fewer systems",
             )
         event_id = str(ids.event_id(document_id, event.TYPE, _sequence(event)))
         headers = cloudevents.write(id=event_id, source=self._source, type=event.TYPE, time=datetime.now(UTC))

@@ -30,6 +30,13 @@ def test_why_a_message_died_is_bounded() -> None:
     assert headers["suture_dead_origin"] == "analyzer.rca.received"
 
 
+def test_whoever_sent_it_is_always_told_the_field_and_what_to_do() -> None:
+    headers = death(PermanentError("it cannot be"), "analyzer.rca.received")
+    assert headers["suture_dead_field"] == "body"
+    assert "anew" in headers["suture_dead_remedy"]
+    assert "replay" in death(KeyError("surprise"), "analyzer.rca.received")["suture_dead_remedy"]
+
+
 def test_a_conflict_shows_the_state_as_json_without_its_large_parts() -> None:
     state = {
         "state": "running",

@@ -26,7 +26,11 @@ class Outcomes:
         """Raises ``PermanentError`` where nothing of that script was ever approved."""
         event = received.message
         if event.execution_id != ids.execution_id(event.approval_id):
-            raise PermanentError("this execution is not its approval's", field="execution_id")
+            raise PermanentError(
+                "this execution is not its approval's",
+                field="execution_id",
+                remedy="derive execution_id from approval_id",
+            )
         tried = {run.target: domain.succeeded_on(run) for run in event.runs}
         failed = [target for target, succeeded in tried.items() if succeeded is False]
         execution = {

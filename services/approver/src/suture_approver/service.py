@@ -176,6 +176,7 @@ def _targets_of(validated: ScriptValidated) -> tuple[str, ...]:
         raise PermanentError(
             f"the script's document is malformed: {first['msg']}",
             field=".".join(("script.document", *map(str, first["loc"]))),
+            remedy="correct that field of the script document, digest it anew and validate it again",
         ) from None
     if len(set(named)) != len(named) or set(named) != {target.id for target in validated.targets}:
         raise PermanentError(

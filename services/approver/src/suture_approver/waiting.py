@@ -30,7 +30,11 @@ class Waiting:
         document = await self._approvals.get(str(rehearsal.script_id))
         expected = ids.rehearsal_id(rehearsal.script_id, rehearsal.revision)
         if document is None or rehearsal.rehearsal_id != expected:
-            raise PermanentError("this rehearsal was never asked for", field="rehearsal_id")
+            raise PermanentError(
+                "this rehearsal was never asked for",
+                field="rehearsal_id",
+                remedy="name the rehearsal_id of a rehearsal.requested; drop this one",
+            )
         if document["revision"] == rehearsal.revision:
             await self._ask(document, rehearsal, received)
 

@@ -89,6 +89,7 @@ class Executor:
             raise PermanentError(
                 f"the order is about another state than this execution left: {elsewhere}",
                 field="expected_state",
+                remedy="look at the execution as it is now and ask for its rollback again",
             )
         document = {**document, "cause": received.caused()}
         started = executions.started(document, "rollback")

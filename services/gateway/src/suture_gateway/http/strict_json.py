@@ -9,6 +9,7 @@ from typing import Any
 from suture_gateway.http.problems import HttpProblem, problem
 
 _MAX_DEPTH = 32
+_MAX_INTEGER = 2**63 - 1
 _WORTH_A_LOOK = (dict, list, str)
 _Path = tuple[Any, ...]
 """Where a value is, as (path of the one around it, its name or index); empty at the top."""
@@ -25,6 +26,7 @@ def parse(data: bytes) -> Any:
             object_pairs_hook=_object,
             parse_constant=_no_constant,
             parse_float=_finite,
+            parse_int=_storable,
         )
     except HttpProblem:
         raise
@@ -62,6 +64,14 @@ def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise problem(400, f"{text[:40]} is too large for a number", remedy="send a finite number")
+    return number
+
+
+def _storable(text: str) -> int:
+    # 64 bits are what the store keeps and most readers know.
+    number = int(text) if len(text) < 25 else _MAX_INTEGER + 1
+    if not -_MAX_INTEGER <= number <= _MAX_INTEGER:
+        raise problem(400, f"{text[:40]} is too large for a number", remedy="send a smaller one, or a text")
     return number
 
 
