@@ -28,6 +28,28 @@ class Change:
     latest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     states: Mapping[int, tuple[datetime, str]] = field(default_factory=dict)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it holds the event that a remediation begins with, so that it is hardly stored yet."""
+        return 0 in self.states
+
+    def document(self) -> dict[str, Any]:
+        """What ``update`` makes of a remediation that is not stored yet, to be inserted."""
+        document: dict[str, Any] = {
+            "_id": self.remediation_id,
+            "created": self.first,
+            "updated": self.last,
+            "script_id": self.script_id,
+            **self.latest,
+        }
+        if self.states:
+            top = max(self.states)
+            document["head"] = {"order": top, "state": self.states[top][1]}
+            document["states"] = {
+                str(position): {"at": at, "state": state} for position, (at, state) in self.states.items()
+            }
+        return document
+
     def update(self) -> dict[str, Any]:
         """The MongoDB update; its operators are all idempotent and commutative."""
         highest: dict[str, Any] = {"updated": self.last, **self.latest}

@@ -66,7 +66,7 @@ def build(settings: Settings) -> Service:
     service.background("projection", projection.run)
     service.background("position", projection.keep_position)
     service.background("heads", heads.run)
-    reads = Remediations(remediations, watchers, settings.gateway_most_waiting)
+    reads = Remediations(remediations, watchers, settings.gateway_most_waiting, projection.write)
     app = create_app(_api(service, settings, reads, idempotency))
     service.serve(app, settings.gateway_host, settings.gateway_port)
     return service

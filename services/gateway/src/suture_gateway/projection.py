@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, Protocol
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
-from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 from suture_contracts.base import Event
 from suture_contracts.topology import EVENTS
 
 from suture_gateway.chain import Fact, Head, fact_of
-from suture_gateway.change import Change, merge
+from suture_gateway.change import Change
 from suture_gateway.fold import fold
 from suture_gateway.journal import time_of
+from suture_gateway.pending import Held, Pending
+from suture_gateway.stored import Logger, Stored
 from suture_gateway.watchers import Watchers
 
 Collection = AsyncCollection[dict[str, Any]]
 
 _BATCH = 200
 _MOST_PENDING = 2_000
-_DUPLICATE_KEY = 11000
 _RETRY_SECONDS = 1.0
 _POSITION_SECONDS = 1.0
-# Under load a short pause lets several events of one remediation share a write; when idle there is none.
-_BUSY = 16
-_PAUSE_SECONDS = 0.1
-
-
-class Logger(Protocol):
-    def warning(self, event: str, **values: Any) -> Any: ...
+# So long a change may wait for the next events of its remediation, to share a write. Who asks or waits for it
+# here has it written at once; only another instance's readers see it this much later.
+HOLD_SECONDS = 1.0
 
 
 class Projection:
@@ -57,7 +55,8 @@ class Projection:
         self._name = f"remediations:{instance}"
         self._watchers = watchers
         self._log = log
-        self._pending: dict[str, Change] = {}
+        self._stored = Stored(remediations, log)
+        self._pending = Pending()
         self._seen = 0
         self._written = 0
         self._position = 0
@@ -78,7 +77,7 @@ class Projection:
         self._seen = self._written = self._position = 0 if position is None else int(position["seq"])
 
     def add(self, seq: int, event: Event, fact: Fact) -> None:
-        """Take an entry; it is written soon."""
+        """Take an entry; it is written within ``HOLD_SECONDS``, or as soon as somebody asks for it."""
         self._seen = seq
         try:
             change = fold(event, event_id=fact.event_id, source=fact.source, at=time_of(fact))
@@ -87,8 +86,7 @@ class Projection:
             self._log.warning("event cannot be folded", seq=seq, type=fact.type, error=str(error)[:500])
             return
         if change is not None:
-            self._take(change)
-        self._work.set()
+            self._take(change.remediation_id, Held(change, seq, time.monotonic()))
 
     async def room(self) -> None:
         """Return when there is room for more: the fold must not fall behind without bound."""
@@ -117,62 +115,73 @@ class Projection:
             return
         self.add(entry["_id"], event, fact_of(entry))
 
-    def _take(self, change: Change) -> None:
-        kept = self._pending.get(change.remediation_id)
-        self._pending[change.remediation_id] = change if kept is None else merge(kept, change)
+    def _take(self, remediation_id: str, held: Held) -> None:
+        first = not self._pending
+        self._pending.take(remediation_id, held)
         if len(self._pending) >= _MOST_PENDING:
             self._room.clear()
+        if first or self._room_is_short() or self._watchers.watched(remediation_id):
+            self._work.set()
+
+    def _room_is_short(self) -> bool:
+        return not self._room.is_set()
 
     async def run(self) -> None:
-        """Write what is pending whenever there is something; runs until cancelled."""
+        """Write what is due; runs until cancelled."""
         while True:
-            await self._work.wait()
-            busy = len(self._pending) >= _BUSY
+            self._work.clear()
+            due = self._due()
+            if not due:
+                await self._wait()
+                continue
             try:
-                await self.write()
+                await self._write(due)
             except PyMongoError as error:
                 self._log.warning("remediations could not be written", error=str(error)[:500])
                 await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            if busy:
-                await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def write(self) -> None:
-        """Write all that is pending now; on an error it stays pending."""
+    def _due(self) -> list[str]:
+        if self._room_is_short():
+            return self._pending.all()
+        return self._pending.due(time.monotonic() - HOLD_SECONDS, self._watchers.watched)
+
+    async def _wait(self) -> None:
+        oldest = self._pending.oldest()
+        try:
+            async with asyncio.timeout(
+                None if oldest is None else max(oldest + HOLD_SECONDS - time.monotonic(), 0.001)
+            ):
+                await self._work.wait()
+        except TimeoutError:
+            pass
+
+    async def write(self, wanted: Callable[[Change], bool] = lambda change: True) -> None:
+        """Write what is pending and ``wanted`` now; on an error it stays pending.
+
+        Returns when that is stored, also where it was being written already.
+        """
+        await self._write(self._pending.wanted(wanted))
+
+    async def _write(self, remediation_ids: Iterable[str]) -> None:
         # One at a time: what a failed write put back must be written before the position moves past it.
         async with self._writing:
-            pending, self._pending = self._pending, {}
-            seen = self._seen
-            self._work.clear()
+            taken = self._pending.pop(remediation_ids)
+            if not taken:
+                return
             try:
-                await self._update(pending)
+                self._put_back(await self._stored.write(taken))
             except BaseException:
-                self._put_back(pending.values())
+                self._put_back(taken)
                 raise
-            self._written = seen
-            self._room.set()
-            self._watchers.wake(pending)
+            first = self._pending.first_seq()
+            self._written = self._seen if first is None else first - 1
+            if len(self._pending) < _MOST_PENDING:
+                self._room.set()
+            self._watchers.wake(taken)
 
-    async def _update(self, pending: dict[str, Change]) -> None:
-        if not pending:
-            return
-        updates = [UpdateOne({"_id": key}, change.update(), upsert=True) for key, change in pending.items()]
-        try:
-            await self._remediations.bulk_write(updates, ordered=False)
-        except BulkWriteError as error:
-            changes = list(pending.values())
-            for problem in error.details["writeErrors"]:
-                change = changes[problem["index"]]
-                if problem.get("code") == _DUPLICATE_KEY:  # two instances inserted it at once: try again
-                    self._put_back([change])
-                    continue
-                reason = str(problem.get("errmsg"))[:500]
-                self._log.warning("fold refused", remediation_id=change.remediation_id, error=reason)
-
-    def _put_back(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            self._take(change)
-        self._work.set()
+    def _put_back(self, held: Mapping[str, Held]) -> None:
+        for key, each in held.items():
+            self._take(key, each)
 
     async def keep_position(self) -> None:
         """Store how far the fold has come, once a second; runs until cancelled."""

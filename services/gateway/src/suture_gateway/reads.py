@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,12 @@ from typing import Any
 from pymongo import DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 
+from suture_gateway.change import Change
 from suture_gateway.watchers import Watchers
 
 Document = dict[str, Any]
+Settle = Callable[[Callable[[Change], bool]], Awaitable[None]]
+"""Stores the changes that it is asked for, where they are not stored yet."""
 
 _MOST_PAGE_BYTES = 4_000_000
 _MOST_COUNTED = 100_000
@@ -31,6 +34,10 @@ _WITHOUT_TEXTS = {
     "execution.runs_json": 0,
     "rollback.runs_json": 0,
 }
+
+
+async def _as_is(wanted: Callable[[Change], bool]) -> None:
+    """For a store whose changes are all in it."""
 
 
 class BadCursor(ValueError):
@@ -52,15 +59,24 @@ class Page:
 class Remediations:
     """The read model."""
 
-    def __init__(self, collection: AsyncCollection[Document], watchers: Watchers, most_waiting: int) -> None:
+    def __init__(
+        self,
+        collection: AsyncCollection[Document],
+        watchers: Watchers,
+        most_waiting: int,
+        settle: Settle = _as_is,
+    ) -> None:
         self._collection = collection
         self._watchers = watchers
         self._left = most_waiting
+        self._settle = settle
 
     async def get(self, remediation_id: str) -> Document | None:
+        await self._settle(lambda change: change.remediation_id == remediation_id)
         return await self._collection.find_one({"_id": remediation_id})
 
     async def of_script(self, script_id: str) -> Document | None:
+        await self._settle(lambda change: change.script_id == script_id)
         return await self._collection.find_one({"script_id": script_id})
 
     async def wait_for_script(self, script_id: str, seconds: float) -> Document | None:
@@ -74,10 +90,12 @@ class Remediations:
 
     async def count(self, query: Document) -> int:
         """How many match, counted up to 100,000."""
+        await self._settle(lambda change: True)
         return await self._collection.count_documents(query, limit=_MOST_COUNTED)
 
     async def page(self, query: Document, limit: int, cursor: str | None, *, texts: bool) -> Page:
         """A page of what matches, cut short where it would exceed 4 MB. Raises ``BadCursor``."""
+        await self._settle(lambda change: True)
         full = {"$and": [query, _after(cursor)]} if cursor else query
         found = self._collection.find(full, None if texts else _WITHOUT_TEXTS)
         # One more than asked for tells whether there is a next page.

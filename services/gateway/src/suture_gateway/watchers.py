@@ -26,6 +26,10 @@ class Watchers:
             if not others:
                 del self._waiting[remediation_id]
 
+    def watched(self, remediation_id: str) -> bool:
+        """Whether somebody waits for this remediation."""
+        return remediation_id in self._waiting
+
     def wake(self, remediation_ids: Iterable[str]) -> None:
         for remediation_id in remediation_ids:
             for event in self._waiting.get(remediation_id, ()):

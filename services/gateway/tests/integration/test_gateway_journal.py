@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from suture_contracts import ids
 from suture_contracts.base import Event
 from suture_contracts.examples import example
 from suture_contracts.topology import EVENTS, PUBLISHERS
+from suture_gateway import projection
 from suture_gateway.chain import Head, verify
+from suture_gateway.change import merge
 from suture_gateway.fold import fold
 from suture_gateway.heads import HEAD_TYPE
 
@@ -140,6 +143,47 @@ def analyzed(remediation_id: UUID) -> Event:
 
 async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "suture_gateway", env=environment)
+
+
+async def test_a_remediation_is_inserted_as_its_first_update_would_have_made_it(stored: Any) -> None:
+    changes = [
+        fold(
+            example(kind), event_id=f"e-{number}", source="s", at=datetime(2026, 1, 1, 12, number, tzinfo=UTC)
+        )
+        for number, kind in enumerate(("rca.received", "rca.analyzed", "script.generated"))
+    ]
+    first = replace(changes[0], remediation_id=changes[1].remediation_id, script_id=changes[1].script_id)
+    assert first.is_new
+    assert not changes[1].is_new
+    change = functools.reduce(merge, changes[1:], first)
+    await stored["folds"].update_one({"_id": change.remediation_id}, change.update(), upsert=True)
+    updated = await stored["folds"].find_one_and_delete({"_id": change.remediation_id})
+    await stored["folds"].insert_one(change.document())
+    assert await stored["folds"].find_one({"_id": change.remediation_id}) == updated
+
+
+async def test_what_is_not_written_yet_is_written_for_who_asks(
+    gateway: Any, wire: Any, stored: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "HOLD_SECONDS", 3600.0)
+    await wire.publish(example("rca.received"), id="held", source="s")
+
+    async def journalled() -> Any:
+        return await stored["journal"].find_one({"event_id": "held"})
+
+    await eventually(journalled)
+    id = str(ids.remediation_id("s", "held"))
+    assert await stored["remediations"].find_one({"_id": id}) is None
+    async with gateway.client("operator") as client:
+        assert (await client.get(f"/api/remediations/{id}")).json()["state"] == "received"
+        await wire.publish(example("rca.received"), id="listed", source="s")
+        await eventually(journalled)
+
+        async def listed() -> bool:
+            page = (await client.get("/api/remediations")).json()["remediations"]
+            return str(ids.remediation_id("s", "listed")) in {each["remediation_id"] for each in page}
+
+        await eventually(listed)
 
 
 async def test_kill_9_at_any_moment_loses_nothing_and_journals_nothing_twice(
