@@ -22,6 +22,8 @@ from suture_generator.service import SCRIPTS, Generator
 MAX_CLAIMS = 3
 """How often a call may be begun: one that ends the process each time must not do so for ever."""
 
+_MOST_LOOKED_AT = 1_000
+
 
 class ModelWorker:
     """``deadline`` bounds one script's calls, in seconds; ``poll`` says how often the store is looked at."""
@@ -70,8 +72,9 @@ class ModelWorker:
 
     async def _next(self) -> list[str]:
         if self._waiting.empty():
-            left = self._collection.find(self._claimable(), {"_id": 1}).limit(100)
-            found = [document["_id"] async for document in left]
+            # By state alone, as the index serves it; whether it is free is seen again when it is claimed.
+            left = self._collection.find({"state": "generating"}, {"claim": 1}).limit(_MOST_LOOKED_AT)
+            found = [document["_id"] async for document in left if self._is_claimable(document)]
             fresh = [script_id for script_id in found if script_id not in self._at_work]
             if fresh:
                 return fresh
@@ -120,6 +123,10 @@ class ModelWorker:
         # What this instance claimed and does not work on is from before a restart.
         free = [{"claim": None}, {"claim.by": self._instance}, {"claim.until": {"$lt": datetime.now(UTC)}}]
         return {"state": "generating", "$or": free}
+
+    def _is_claimable(self, document: dict[str, Any]) -> bool:
+        claim = document.get("claim")
+        return claim is None or claim["by"] == self._instance or claim["until"] < datetime.now(UTC)
 
     async def _step(self, document: dict[str, Any], analysis: RcaAnalyzed) -> Step:
         history = history_of(document["history"])
