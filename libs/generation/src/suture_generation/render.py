@@ -128,6 +128,7 @@ class TemplateCache:
 def check_template(template: Template) -> tuple[ScriptDocument, ...]:
     """Compiles a template and renders its examples; raises ``GenerationError`` naming the field at fault."""
     compiled = CompiledTemplate(template)
+    _check_names(template, tuple(compiled.parameters.properties))
     documents = []
     for number, example in enumerate(template.examples):
         try:
@@ -137,6 +138,21 @@ def check_template(template: Template) -> tuple[ScriptDocument, ...]:
                 str(error), field=f"examples.{number}", remedy="correct the example"
             ) from error
     return tuple(documents)
+
+
+def _check_names(template: Template, known: Sequence[str]) -> None:
+    # Also where no example would come by the insertion.
+    texts = {part: (getattr(template, part),) for part in _PARTS}
+    for field, sources in (texts | {"writes": template.writes, "egress": template.egress}).items():
+        for source in sources:
+            for name in _environment(plain).parse(source).find_all(jinja2.nodes.Name):
+                if name.name not in known:
+                    raise TemplateInvalid(
+                        f"line {name.lineno}: the parameter {name.name[:100]!r} is not known",
+                        field=field,
+                        remedy="add it to the template's parameters"
+                        + (f", or use one of {', '.join(known)}" if known else ""),
+                    )
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from suture_contracts.template import Template
 from suture_generation.errors import GenerationError, ParametersInvalid, RenderRefused, TemplateInvalid
-from suture_generation.render import CompiledTemplate, TemplateCache
+from suture_generation.render import CompiledTemplate, TemplateCache, check_template
 
 HOSTILE = (
     "$(touch owned)",
@@ -145,6 +145,21 @@ def test_what_is_more_than_parameters_and_conditions_is_not_part_of_the_language
 def test_an_undefined_variable_is_named() -> None:
     with pytest.raises(ParametersInvalid, match="unknown_name"):
         CompiledTemplate(template("a={{ unknown_name }}\n")).render({"value": "x"})
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("body", {"body": "{% if unknown_name %}\ntrue\n{% endif %}\n"}),
+        ("verify", {"verify": "a={{ unknown_name }}\n"}),
+        ("writes", {"writes": ("/srv/{{ unknown_name | basename }}",)}),
+    ],
+)
+def test_an_undefined_variable_is_named_without_any_example(field: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(TemplateInvalid, match="unknown_name") as caught:
+        check_template(template(changes.pop("body", "a={{ value }}\n"), **changes))
+    assert caught.value.field == field
+    assert "value" in str(caught.value.remedy)
 
 
 def test_an_unknown_parameter_is_named_with_those_that_there_are() -> None:
