@@ -127,7 +127,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"body": "#!/bin/bash\nflag={{ flag\n"}, "template.body"),
     ({"body": '#!/bin/bash\necho "{{ flag }}"\n'}, "template.body"),
     ({"body": "#!/bin/bash\nset -euo pipefail\nflag={{ flag }}\nrm -rf /\n"}, "template.body"),
-    ({"body": "#!/bin/bash\nflag={{ other }}\n"}, "template.examples.0"),
+    ({"body": "#!/bin/bash\nflag={{ other }}\n"}, "template.body"),
     ({"examples": [{"flag": "/srv/$(reboot)"}]}, "template.examples.0"),
     ({"parameters": {"$ref": "http://127.0.0.1:1/"}}, "template.parameters"),
     ({"revision": 7}, "changes.revision"),
