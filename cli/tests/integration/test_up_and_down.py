@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.chaos
 
 SERVICES = {"analyzer", "generator", "validator", "approver", "executor", "gateway"}
 

@@ -19,6 +19,8 @@ from suture_contracts import ids
 from suture_contracts.events import RcaAnalyzed
 from suture_testkit.waiting import eventually
 
+pytestmark = pytest.mark.chaos
+
 _SCRIPT = Path(__file__).with_name("crashing_service.py")
 Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
 

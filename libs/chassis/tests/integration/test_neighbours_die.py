@@ -20,7 +20,7 @@ from suture_local.store import EmbeddedStore
 from suture_testkit.waiting import eventually
 from suture_testkit.wire import Wire
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from suture_local.broker import Broker
 from suture_local.store import EmbeddedStore
 from suture_testkit.waiting import eventually
 
+pytestmark = pytest.mark.chaos
+
 
 async def test_a_brokers_messages_survive_a_kill_and_it_leaves_nothing_running(tmp_path: Path) -> None:
     broker = Broker(tmp_path / "broker")

@@ -11,6 +11,8 @@ from suture_local.processes import StartError
 from suture_local.stack import Options, Stack
 from suture_testkit.waiting import eventually
 
+pytestmark = pytest.mark.chaos
+
 _SERVICE = """
 import http.server, os
 class Health(http.server.BaseHTTPRequestHandler):

@@ -14,6 +14,8 @@ import pytest
 from aiormq.exceptions import PublishError
 from suture_contracts.events import ExecutionCompleted, ExecutionStarted
 
+pytestmark = pytest.mark.chaos
+
 
 @pytest.fixture
 def spawn(trust, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:

@@ -14,6 +14,8 @@ from suture_contracts.examples import example
 from suture_gateway.chain import Head, verify
 from suture_local.store import EmbeddedStore
 
+pytestmark = pytest.mark.chaos
+
 COUNT = 300
 
 
