@@ -6,6 +6,7 @@ from pathlib import Path
 import aio_pika
 import httpx
 import psutil
+import pytest
 from pymongo import AsyncMongoClient
 from suture_local.broker import Broker
 from suture_local.store import EmbeddedStore
