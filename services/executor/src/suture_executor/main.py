@@ -69,7 +69,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
 
     async def get_ready() -> None:
         await collection.create_index([("script_id", 1), ("revision", -1)])
-        await collection.create_index([("instance", 1), ("state", 1)])
+        await collection.create_index([("state", 1), ("instance", 1)])
         await targets.refresh()
         await stops.refresh()
         try:
