@@ -32,7 +32,7 @@ down: ## end what `make up` started
 
 .PHONY: test
 test: setup ## every fast suite (unit, integration, e2e) on a real broker and a real store
-	@$(run) -n $(workers) -m "not chaos and not docker" $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker" $(suites)
 
 .PHONY: test-chaos
 test-chaos: setup ## processes are killed while work is in flight
@@ -44,7 +44,7 @@ test-docker: setup ## the testkit with its servers in containers; needs a Docker
 
 .PHONY: coverage
 coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
-	@$(run) -n $(workers) -m "not chaos and not docker" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import rules

@@ -66,7 +66,10 @@ def reason_of(document: Document) -> str | None:
     state = state_of(document)
     if state not in _WHY:
         return None
-    return "; ".join([_WHY[state], *_details(document, state)])[:5_000]
+    why = _WHY[state]
+    if state == "rolled_back" and any(entry["state"] == "succeeded" for entry in states_of(document)):
+        why = "the fix succeeded and was taken back on request"
+    return "; ".join([why, *_details(document, state)])[:5_000]
 
 
 def _details(document: Document, state: str) -> list[str]:

@@ -70,7 +70,7 @@ def test_a_success_has_no_error_and_a_rollback_says_so(document: Any) -> None:
     assert execution_view(document(13))["result"]["error"] is None
     taken_back = execution_view(document(16))
     assert taken_back["status"] == "ROLLED_BACK"
-    assert "taken back" in taken_back["result"]["error"]
+    assert "succeeded and was taken back on request" in taken_back["result"]["error"]
 
 
 def test_a_waiting_script_is_pending_and_says_for_what(document: Any) -> None:
