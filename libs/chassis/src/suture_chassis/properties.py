@@ -17,6 +17,7 @@ from pamqp import decode
 UNREADABLE = "suture_unreadable"
 """The header that says which one could not be read, and why."""
 _MAX_DEPTH = 16
+_NESTING = (dict, list)
 _SIZED = b"SAFx"
 _FIXED = {b"T": 8, b"D": 5}
 _LENGTH = struct.Struct(">I")
@@ -50,7 +51,7 @@ def _table(value: bytes) -> tuple[int, dict[str, Any]]:
     end = _LENGTH.unpack_from(value)[0] + _LENGTH.size
     with contextlib.suppress(Exception):  # whatever a stranger's bytes make a decoder raise
         table = decode.field_table(value)[1]
-        if all(_is_flat(item) for item in table.values()):
+        if not any(isinstance(item, _NESTING) and not _is_flat(item) for item in table.values()):
             return end, table
     return end, _read_apart(value[_LENGTH.size : end])
 
@@ -93,7 +94,7 @@ def _is_flat(item: Any) -> bool:
         level = [
             inner
             for outer in level
-            if isinstance(outer, (dict, list))
+            if isinstance(outer, _NESTING)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
         if not level:
