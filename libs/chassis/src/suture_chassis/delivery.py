@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ class Neighbours:
     log: FilteringBoundLogger
 
 
-class Delivery:
+class Delivery(ABC):
     """The consumer of one queue; ``models`` are the messages that may be in it."""
 
     def __init__(self, queue: str, models: dict[str, type[Message]], neighbours: Neighbours) -> None:
@@ -114,8 +115,9 @@ class Delivery:
         await self._failures.bury(message, self.queue, error)
         return "dead"
 
+    @abstractmethod
     async def _handle(self, message: IncomingMessage) -> Result:
-        raise NotImplementedError
+        """Do what the message asks; raises where it cannot."""
 
     def read(self, message: IncomingMessage) -> tuple[Envelope, type[Message]]:
         """The CloudEvent and its model. Raises ``PermanentError``."""
