@@ -414,30 +414,56 @@ HOSTILE_FACTS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE_FACTS)
 def test_a_hostile_fact_makes_no_script_and_runs_nothing(
-    system: Any, program: Any, tmp_path: Path, name: str
+    system: Any, program: Any, make_program: Any, tmp_path: Path, name: str
 ) -> None:
     facts, named = HOSTILE_FACTS[name]
     mark = tmp_path / "mark"
-    hostile = json.loads(json.dumps(facts).replace("MARK", str(mark)))
+    hostile = registered(
+        system, make_program, tmp_path, json.loads(json.dumps(facts).replace("MARK", str(mark)))
+    )
     system.model_server.answering = lambda request: ModelAnswer("not now", status=400)
-    assert system.call("operator", "POST", "/api/targets", program.target(**hostile)).status_code == 200
-    found = system.wait(post(system, "/api/findings", program.finding()).json()["remediation_id"])
+    found = repaired(system, hostile.finding())
     assert found["state"] == "generation_failed"
     assert named in found["failure"]["reason"]
-    assert system.call("operator", "POST", "/api/targets", program.target()).status_code == 200
-    good = system.wait(post(system, "/api/findings", program.finding()).json()["remediation_id"])
-    assert good["state"] == "succeeded"
+    assert repaired(system, program.finding())["state"] == "succeeded"
     assert not mark.exists()
 
 
-def test_a_path_outside_the_root_is_not_applied(system: Any, program: Any) -> None:
+def test_targets_that_differ_in_a_fact_get_no_common_script(
+    system: Any, make_program: Any, tmp_path: Path
+) -> None:
+    one, other = (registered(system, make_program, tmp_path, {}) for _ in range(2))
+    system.model_server.answering = lambda request: ModelAnswer("not now", status=400)
+    found = repaired(system, one.finding(affected_systems=[one.id, other.id]))
+    assert found["state"] == "generation_failed"
+    assert "config_path" in found["failure"]["reason"]
+    assert not one.config.exists()
+    assert not other.config.exists()
+
+
+def test_a_path_outside_the_root_is_not_applied(system: Any, make_program: Any, tmp_path: Path) -> None:
     before = Path("/etc/passwd").read_bytes()
-    target = program.target(config_path="/etc/passwd")
-    assert system.call("operator", "POST", "/api/targets", target).status_code == 200
-    found = system.wait(post(system, "/api/findings", program.finding()).json()["remediation_id"])
+    outside = registered(system, make_program, tmp_path, {"config_path": "/etc/passwd"})
+    found = repaired(system, outside.finding())
     assert found["state"] in ("not_applied", "rejected")
     assert "/etc/passwd" in json.dumps([found["runs"], found["report"]])
     assert Path("/etc/passwd").read_bytes() == before
+
+
+def registered(system: Any, make_program: Any, folder: Path, facts: dict[str, Any]) -> Any:
+    """A program of its own with these facts, once findings about it reach it."""
+    program = make_program(folder, f"program-{uuid4().hex[:8]}")
+    answer = system.call("operator", "POST", "/api/targets", program.target(**facts))
+    assert answer.status_code == 201, answer.text
+    deadline = time.monotonic() + 20
+    while repaired(system, program.finding(severity="info"))["analysis"]["targets"] != [program.id]:
+        assert time.monotonic() < deadline, f"{program.id} is not known"
+    return program
+
+
+def repaired(system: Any, finding: dict[str, Any]) -> dict[str, Any]:
+    """What became of a finding in the end."""
+    return dict(system.wait(post(system, "/api/findings", finding).json()["remediation_id"]))
 
 
 def post(
