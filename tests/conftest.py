@@ -59,6 +59,18 @@ class System:
             time.sleep(0.1)
         return found
 
+    def register(self, program: Program, **facts: Any) -> Program:
+        """Registers a program with these facts; returns once findings about it reach it."""
+        answer = self.call("operator", "POST", "/api/targets", program.target(**facts))
+        assert answer.status_code == 201, answer.text
+        deadline = time.monotonic() + 20
+        while True:
+            probe = self.call("operator", "POST", "/api/findings", program.finding(severity="info"))
+            found = self.wait(probe.json()["remediation_id"], "no_action")
+            if found["analysis"]["targets"] == [program.id]:
+                return program
+            assert time.monotonic() < deadline, f"{program.id} is not known"
+
 
 @pytest.fixture(scope="session")
 def system(
@@ -161,10 +173,7 @@ def make_program() -> Callable[[Path, str], Program]:
 @pytest.fixture
 def program(system: System, tmp_path: Path) -> Program:
     """A broken program, registered."""
-    broken = new_program(tmp_path, f"program-{uuid4().hex[:8]}")
-    answer = system.call("operator", "POST", "/api/targets", broken.target())
-    assert answer.status_code == 201, answer.text
-    return broken
+    return system.register(new_program(tmp_path, f"program-{uuid4().hex[:8]}"))
 
 
 @pytest_asyncio.fixture

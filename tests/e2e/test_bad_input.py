@@ -451,13 +451,7 @@ def test_a_path_outside_the_root_is_not_applied(system: Any, make_program: Any, 
 
 def registered(system: Any, make_program: Any, folder: Path, facts: dict[str, Any]) -> Any:
     """A program of its own with these facts, once findings about it reach it."""
-    program = make_program(folder, f"program-{uuid4().hex[:8]}")
-    answer = system.call("operator", "POST", "/api/targets", program.target(**facts))
-    assert answer.status_code == 201, answer.text
-    deadline = time.monotonic() + 20
-    while repaired(system, program.finding(severity="info"))["analysis"]["targets"] != [program.id]:
-        assert time.monotonic() < deadline, f"{program.id} is not known"
-    return program
+    return system.register(make_program(folder, f"program-{uuid4().hex[:8]}"), **facts)
 
 
 def repaired(system: Any, finding: dict[str, Any]) -> dict[str, Any]:

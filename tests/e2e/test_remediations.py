@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from suture_local.model_server import ModelAnswer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -37,10 +38,12 @@ def test_a_high_one_runs_by_itself_and_leaves_signed_evidence(system: Any, progr
     assert found["execution_id"]
 
 
-def test_a_medium_one_waits_for_a_supervisor_and_then_runs(system: Any, program: Any) -> None:
+def test_a_medium_one_waits_for_a_supervisor_and_then_runs(
+    system: Any, make_program: Any, tmp_path: Path
+) -> None:
+    program = make_program(tmp_path, f"pool-{uuid4().hex[:8]}")
     program.config.write_text("host=db.internal\npool_size=5\n")
-    facts = {"pool_setting": "pool_size", "pool_size": 40}
-    assert system.call("operator", "POST", "/api/targets", program.target(**facts)).status_code == 200
+    system.register(program, pool_setting="pool_size", pool_size=40)
     finding = program.finding(
         root_cause_category="Database",
         root_cause_details="Connection pool exhausted under normal load",
@@ -61,12 +64,13 @@ def test_a_medium_one_waits_for_a_supervisor_and_then_runs(system: Any, program:
     assert program.config.read_text() == "host=db.internal\npool_size=40\n"
 
 
-def test_what_fails_its_verification_is_taken_back_byte_for_byte(system: Any, program: Any) -> None:
+def test_what_fails_its_verification_is_taken_back_byte_for_byte(
+    system: Any, make_program: Any, tmp_path: Path
+) -> None:
+    program = make_program(tmp_path, f"unwell-{uuid4().hex[:8]}")
     program.config.write_text("garbled")
     program.config.chmod(0o604)
-    closed = "http://127.0.0.1:9/health"
-    answer = system.call("operator", "POST", "/api/targets", program.target(health_url=closed))
-    assert answer.status_code == 200
+    system.register(program, health_url="http://127.0.0.1:9/health")
     before = program.contents()
     found = system.wait(submit(system, program.finding()))
     assert found["state"] == "rolled_back"
@@ -124,9 +128,12 @@ def test_a_success_is_taken_back_on_a_signed_request(system: Any, program: Any) 
 
 
 def test_a_target_that_is_registered_later_gets_its_script(system: Any, program: Any) -> None:
-    system.model_server.answering = lambda request: ModelAnswer("not now", status=400)
     id = submit(system, program.finding(affected_systems=["late-" + program.id]))
-    assert "config_path" in system.wait(id, "generation_failed")["error"]
+    waiting = system.wait(id, "awaiting_target")
+    assert waiting["revision"] == 1
     late = {**program.target(), "id": "late-" + program.id}
     assert system.call("operator", "POST", "/api/targets", late).status_code == 201
-    assert system.wait(id, "succeeded", "rolled_back", "rejected")["state"] == "succeeded"
+    found = system.wait(id)
+    assert found["state"] == "succeeded"
+    assert found["revision"] == 2
+    assert program.config.read_bytes() == program.known_good.read_bytes()

@@ -29,6 +29,17 @@ def resolve_parameters(template: Template, finding: Finding, targets: Sequence[T
     return known
 
 
+def with_example_facts(template: Template, known: Mapping[str, Any]) -> dict[str, Any]:
+    """For a draft before any target is registered: facts that are missing, as in the template's example.
+
+    Only facts: what a finding has to say (a package's fixed version) is never made up.
+    """
+    example = template.examples[0] if template.examples else {}
+    properties: Mapping[str, Any] = template.parameters.get("properties", {})
+    facts = {name: example[name] for name, part in properties.items() if "x-fact" in part and name in example}
+    return {**facts, **known}
+
+
 def _from_finding(part: Mapping[str, Any], finding: Finding) -> Any:
     field = part.get("x-finding")
     if not isinstance(field, str):

@@ -11,12 +11,16 @@ from suture_contracts.events import ModelUse, Origin, RcaAnalyzed, ScriptGenerat
 from suture_contracts.script import Script, ScriptDocument, TemplateRef
 from suture_contracts.template import Template
 from suture_generation.errors import GenerationError
-from suture_generation.parameters import resolve_parameters
+from suture_generation.parameters import resolve_parameters, with_example_facts
 from suture_generation.render import TemplateCache
 from suture_generation.scoring import confidence_parts
 
 MAX_REPAIRS = 2
 """How often a model may correct a script of its own."""
+
+DRAFT_NOTE = (
+    "# Draft: no registered target matches yet; what a target's facts will say is the template's example."
+)
 
 MODEL_ORIGINS: tuple[Origin, ...] = ("adapted", "novel")
 
@@ -104,11 +108,23 @@ class Planner:
         try:
             values = resolve_parameters(template, analysis.finding, analysis.targets)
             targets = [target.id for target in analysis.targets]
+            if not targets:
+                values = with_example_facts(template, values)
             document = self.cache.compiled(template).render(values, targets)
         except GenerationError as error:
             tried = history.and_tried(f"{origin} {template.id} revision {template.revision}: {error}")
             return Failed(str(error), tried)
+        if not targets:
+            document = _as_draft(document)
         return Made(document, origin, template.reversibility, template.complexity, template, history)
+
+
+def _as_draft(document: ScriptDocument) -> ScriptDocument:
+    """It can be read and judged but runs nowhere; the target's registration leads to the next revision."""
+    first, newline, rest = document.body.partition("\n")
+    return document.model_copy(
+        update={"body": f"{first}\n{DRAFT_NOTE}\n{rest}" if newline else document.body}
+    )
 
 
 def _reason(analysis: RcaAnalyzed, history: History) -> str:

@@ -17,6 +17,7 @@ from suture_contracts.report import Report, SafetyFinding
 from suture_contracts.script import Script
 from suture_contracts.target import Target
 from suture_contracts.template import Template
+from suture_generator.domain import DRAFT_NOTE
 from suture_testkit.wire import Wire
 
 
@@ -142,15 +143,18 @@ async def test_a_target_registered_later_gets_the_next_revision_of_the_same_scri
     generator: Service, wire: Wire, analyzed: RcaAnalyzed, target: Target
 ) -> None:
     await wire.publish(analyzed.model_copy(update={"targets": ()}), as_="analyzer")
-    failed = await wire.expect(ScriptGenerationFailed)
+    draft = await wire.expect(ScriptGenerated)
+    assert draft.script.parse().targets == ()
+    assert DRAFT_NOTE in draft.script.parse().body
     await wire.publish(analyzed.model_copy(update={"sequence": 1}), as_="analyzer")
     generated = await wire.expect(ScriptGenerated)
-    assert generated.script.script_id == failed.script_id
-    assert generated.script.revision == 1
+    assert generated.script.script_id == draft.script.script_id
+    assert generated.script.revision == 2
+    assert DRAFT_NOTE not in generated.script.parse().body
     moved = target.model_copy(update={"facts": {**target.facts, "config_path": "/srv/orders/new.conf"}})
     await wire.publish(analyzed.model_copy(update={"sequence": 2, "targets": (moved,)}), as_="analyzer")
     again = await wire.expect(ScriptGenerated)
-    assert again.script.revision == 2
+    assert again.script.revision == 3
     assert "config_path=/srv/orders/new.conf" in again.script.parse().body
 
 

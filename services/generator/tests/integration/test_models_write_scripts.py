@@ -14,6 +14,7 @@ import pytest
 from suture_contracts import ids
 from suture_contracts.events import RcaAnalyzed, ScriptGenerated, ScriptGenerationFailed, ScriptRejected
 from suture_contracts.report import Report, SafetyFinding
+from suture_contracts.target import Target
 from suture_contracts.template import Template
 from suture_generation.providers import ProviderMisconfigured
 from suture_generator.main import Settings, build
@@ -75,11 +76,12 @@ async def test_a_finding_that_no_template_fits_is_written_by_the_model(
 
 
 async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
-    wire: Wire, analyzed: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire, analyzed: RcaAnalyzed, target: Target, model_server: ModelServer, with_model: dict[str, Any]
 ) -> None:
     model_server.queue.append(WRITTEN)
+    bare = target.model_copy(update={"facts": {}})
     async with build(Settings(**with_model)):
-        await wire.publish(analyzed.model_copy(update={"targets": ()}), as_="analyzer")
+        await wire.publish(analyzed.model_copy(update={"targets": (bare,)}), as_="analyzer")
         generated = await wire.expect(ScriptGenerated)
     assert generated.origin == "adapted"
     assert generated.template is not None
@@ -185,12 +187,14 @@ async def _asked(model_server: ModelServer) -> None:
 
 
 async def _listening(wire: Wire) -> None:
-    """Waits until the generator's queue is there: what is published before is lost."""
+    """Waits until the generator consumes: what is published before its queue is bound is lost."""
     for _ in range(300):
         probe = await wire._connection.channel()
         try:
-            await probe.declare_queue("generator.rca.analyzed", passive=True)
-            return
+            queue = await probe.declare_queue("generator.rca.analyzed", passive=True)
+            if queue.declaration_result.consumer_count:
+                return
         except Exception:
-            await asyncio.sleep(0.1)
+            await probe.close()
+        await asyncio.sleep(0.1)
     raise AssertionError("the generator did not start")
