@@ -97,8 +97,7 @@ class Driver:
             return
         ended = False
         try:
-            async with self._places:
-                ended = await act(document)
+            ended = await act(document)
         finally:
             if ended:
                 await self._locks.give_back(targets, id)
@@ -106,14 +105,21 @@ class Driver:
                 self._locks.leave(targets)
 
     async def _start(self, document: Document) -> bool:
+        async with self._places:
+            runs = await self._begin(document)
+        # Its place is free for the next one while the end is written.
+        return await self._end(document, runs) if runs is not None else True
+
+    async def _begin(self, document: Document) -> list[Run] | None:
+        """Runs it; None where it was refused, or is stopped."""
         if self._stops.stopped(document["targets"]):
-            return True
+            return None
         refusal = self.refusal(document)
         if domain.expired(document["not_after"], utc_now()):
             refusal = "the approval expired before it was started"
         if refusal:
             await self.refuse(document, refusal)
-            return True
+            return None
         known = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
         event = executions.started(document, "apply")
         begun = {
@@ -126,7 +132,7 @@ class Driver:
         # A small document beside the large one costs a fraction of an update of it.
         await self._begun.insert(begun, events=[event])
         _has_begun(document, begun)
-        return await self._apply(document, known)
+        return await self._runs.apply(document, known)
 
     async def _adopt(self, document: Document) -> bool:
         if document["home"] != self._runs.sandbox.identity():
@@ -134,10 +140,11 @@ class Driver:
             runs = [Run(target=target, outcome="unknown", detail=detail) for target in document["targets"]]
             return await self._record(document, "apply", "unknown", runs)
         self._log.info("adopted", execution=document["_id"])
-        return await self._apply(document, _reached(document))
+        async with self._places:
+            runs = await self._runs.apply(document, _reached(document))
+        return await self._end(document, runs)
 
-    async def _apply(self, document: Document, targets: list[Target]) -> bool:
-        runs = await self._runs.apply(document, targets)
+    async def _end(self, document: Document, runs: list[Run]) -> bool:
         return await self._record(document, "apply", domain.verdict_of(runs), runs)
 
     async def _roll_back(self, document: Document) -> bool:
@@ -147,7 +154,8 @@ class Driver:
                 Run(target=target, outcome="rollback_failed", detail=detail) for target in document["targets"]
             ]
         else:
-            runs = await self._runs.roll_back(document, _reached(document))
+            async with self._places:
+                runs = await self._runs.roll_back(document, _reached(document))
         return await self._record(document, "rollback", domain.rolled_back(runs), runs)
 
     async def _record(

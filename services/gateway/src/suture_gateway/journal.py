@@ -23,8 +23,8 @@ Fold = Callable[[int, Event, Fact], None]
 
 _BATCH = 256
 _ATTEMPTS = 8
-# Under load a short wait lets more entries share a write; when idle there is none.
-_BUSY = 4
+# Under load a short wait lets more entries share a write. When idle, and where there are many, there is none.
+_FEW, _MANY = 4, 40
 _LINGER_SECONDS = 0.1
 _DUPLICATE_KEY = 11000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +81,7 @@ class Journal:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             if not self._waiting:
                 self._work.clear()
-            busy = len(batch) >= _BUSY
+            busy = _FEW <= len(batch) < _MANY
             await self._record(batch)
 
     async def _record(self, batch: Sequence[_Waiting]) -> None:
