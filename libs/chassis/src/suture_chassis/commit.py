@@ -1,4 +1,4 @@
-"""Group commit: what is waiting goes to the store in one round trip, without a timer."""
+"""Group commit: what is waiting goes to the store in one round trip."""
 
 from __future__ import annotations
 
