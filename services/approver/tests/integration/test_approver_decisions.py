@@ -289,10 +289,11 @@ async def executed(
     await wire.expect(ScriptApproved)
     execution = neighbours.executed(validated, outcome)
     await wire.publish(execution, as_="executor")
-    outcomes = approver.store.collection("approval_outcomes")
+    approvals = approver.store.documents("approvals")
 
     async def noted() -> bool:
-        return await outcomes.find_one({"script_id": str(validated.script.script_id)}) is not None
+        document = await approvals.get(str(validated.script.script_id))
+        return document is not None and document["execution"] is not None
 
     await until(noted)
     return validated, execution
