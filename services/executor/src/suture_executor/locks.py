@@ -34,9 +34,16 @@ class Locks:
         taken: list[str] = []
         try:
             for target in sorted(set(targets)):
-                await self._take_here(target)
-                taken.append(target)
-                await self._take_there(target, holder)
+                pause = _FIRST_PAUSE
+                while True:
+                    await self._take_here(target)
+                    taken.append(target)
+                    if await self._take_there(target, holder):
+                        break
+                    # After a crash the stored holder may be one that waits here for its turn: let it pass.
+                    self.leave([taken.pop()])
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
         except BaseException:
             self.leave(taken)
             raise
@@ -75,13 +82,10 @@ class Locks:
             self._waiting[target] -= 1
             raise
 
-    async def _take_there(self, target: str, holder: str) -> None:
-        pause = _FIRST_PAUSE
-        while not await self._commit.submit(Write(target, insert={"_id": target, "holder": holder})):
-            if await self._is_ours(target, holder):
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    async def _take_there(self, target: str, holder: str) -> bool:
+        if await self._commit.submit(Write(target, insert={"_id": target, "holder": holder})):
+            return True
+        return await self._is_ours(target, holder)
 
     async def _is_ours(self, target: str, holder: str) -> bool:
         try:

@@ -99,6 +99,17 @@ async def test_the_same_execution_finds_its_own_lock_after_a_restart(collection)
     await asyncio.wait_for(Locks(collection, Ended()).take(["a"], "mine"), 5)
 
 
+async def test_one_that_held_a_target_before_a_restart_passes_those_that_came_to_wait_first(collection) -> None:
+    await collection.insert_one({"_id": "a", "holder": "interrupted"})
+    locks = Locks(collection, Ended())
+    waiting = asyncio.create_task(locks.take(["a"], "queued"))
+    await asyncio.sleep(0.1)
+    await asyncio.wait_for(locks.take(["a"], "interrupted"), 10)
+    assert not waiting.done()
+    await locks.give_back(["a"], "interrupted")
+    await asyncio.wait_for(waiting, 10)
+
+
 async def test_a_target_of_an_unknown_execution_is_free_after_resume_names_it(world, executor) -> None:
     store = executor.store
     await store.documents("executions").insert({"_id": "lost", "state": "unknown"})
