@@ -50,9 +50,9 @@ HOPS = (
     # The report. Signs the verdict.
     Hop("validator", (900,), 2, 0, 0, (6_000,), 1, 1, 1),
     # The case; later the outcome. Checks two events and the verdict, signs the approval.
-    Hop("approver", (900,), 8, 1, 0, (5_100, 5_400), 1, 3, 2),
-    # Execution and lock; started, ended; the lock removed. Checks event, verdict, approval; attests the end.
-    Hop("executor", (4_500, 80), 3, 2, 1, (450, 2_300), 1, 3, 2),
+    Hop("approver", (900, 400), 4, 0, 0, (5_100, 5_400), 1, 3, 2),
+    # Execution, lock, that it began; its end; the lock removed. Checks event and statements, attests the end.
+    Hop("executor", (4_500, 80, 500), 3, 1, 1, (450, 2_300), 1, 3, 2),
 )
 
 
@@ -77,7 +77,6 @@ class HopWork:
         for number in range(1, self._hop.indexes):
             self._documents.create_index([("state", 1), (f"field_{number}", 1)])
         self._journal.create_index("key", unique=True)
-        self._journal.create_index([("run", 1), ("_id", 1)])
         self._folds.create_index([("state", 1), ("_id", 1)])
 
     def perform(self, run_id: str, received: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Group commit: what is waiting goes to the store in one round trip, without a timer."""
+"""Group commit: what is waiting goes to the store in one round trip."""
 
 from __future__ import annotations
 
@@ -34,12 +34,19 @@ class GroupCommit:
     """One flusher for one collection. ``observe`` gets each batch's size.
 
     ``submit`` answers whether the write was certainly made; ``False`` means that the document has to be
-    looked at. Raises ``TemporaryError`` when the store did not answer: then nobody knows.
+    looked at. Raises ``TemporaryError`` when the store did not answer: then nobody knows. ``linger`` seconds
+    are waited for more before each batch that is not full.
     """
 
-    def __init__(self, collection: AsyncCollection[dict[str, Any]], observe: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        collection: AsyncCollection[dict[str, Any]],
+        observe: Callable[[int], None],
+        linger: float = 0.0,
+    ) -> None:
         self._collection = collection
         self._observe = observe
+        self._linger = linger
         self._waiting: list[Write] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -52,6 +59,8 @@ class GroupCommit:
     async def _flush(self) -> None:
         try:
             while self._waiting:
+                if self._linger and len(self._waiting) < MAX_BATCH:
+                    await asyncio.sleep(self._linger)
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 self._observe(len(batch))
                 inserts = [write for write in batch if write.insert is not None]
@@ -60,6 +69,10 @@ class GroupCommit:
                     await asyncio.gather(self._attempt(inserts), self._attempt(updates))
                 else:
                     await self._attempt(batch)
+        except asyncio.CancelledError:
+            _fail(self._waiting, TemporaryError("the write was interrupted"))
+            self._waiting = []
+            raise
         finally:
             self._flusher = None
 

@@ -38,13 +38,24 @@ class Documents:
     A message changes a document once: its whole effect on it is one call. A document has ``_id`` (str) and
     ``state``; ``inbox`` holds the keys of the messages that changed it (the
     newest 200), ``outbox`` the events that it led to (the newest 32), as the bytes that are published.
+
+    Without ``has_events`` there are none, and no index that finds them: each index costs every write.
     """
 
-    def __init__(self, collection: AsyncCollection[dict[str, Any]], outbox: Outbox, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        collection: AsyncCollection[dict[str, Any]],
+        outbox: Outbox,
+        metrics: Metrics,
+        *,
+        has_events: bool = True,
+        linger: float = 0.0,
+    ) -> None:
         self.name = collection.name
+        self._has_events = has_events
         self._collection = collection
         self._outbox = outbox
-        self._commit = GroupCommit(collection, metrics.batch_size)
+        self._commit = GroupCommit(collection, metrics.batch_size, linger)
         self._settling: set[asyncio.Task[None]] = set()
 
     async def get(self, id: str) -> dict[str, Any] | None:
@@ -60,7 +71,7 @@ class Documents:
         because of another one → raises ``Conflict``. Raises ``TemporaryError`` when the store is down.
         """
         id = _document_id(document)
-        entries = self._outbox.entries(id, events, cause)
+        entries = self._entries(id, events, cause)
         marks = _marks(cause, entries)
         full = {**document, "inbox": marks, "outbox": [entry.stored() for entry in entries]}
         return await self._write(Write(id, insert=full), entries, marks, cause)
@@ -82,7 +93,7 @@ class Documents:
         Raises ``TemporaryError`` when the store is down.
         """
         _check(guard, change)
-        entries = self._outbox.entries(id, events, cause)
+        entries = self._entries(id, events, cause)
         marks = _marks(cause, entries)
         push = {**change.get("$push", {}), "inbox": {"$each": marks, "$slice": -INBOX_LENGTH}}
         if entries:
@@ -96,10 +107,13 @@ class Documents:
 
     async def prepare(self) -> None:
         """The index that finds what is to be published again after a crash."""
-        await self._collection.create_index("outbox.at")
+        if self._has_events:
+            await self._collection.create_index("outbox.at")
 
     async def republish(self, since: int, until: int) -> int:
         """Publish again what this instance wrote from ``since`` to before ``until`` (µs); says how many."""
+        if not self._has_events:
+            return 0
         count = 0
         instance = self._outbox.instance
         mine = {"outbox": {"$elemMatch": {"by": instance, "at": {"$gte": since, "$lt": until}}}}
@@ -113,6 +127,11 @@ class Documents:
     def close(self) -> None:
         for task in self._settling:
             task.cancel()
+
+    def _entries(self, id: str, events: Sequence[Event], cause: Received[Any] | None) -> list[Entry]:
+        if events and not self._has_events:
+            raise ValueError(f"{self.name} was said to have no events")
+        return self._outbox.entries(id, events, cause)
 
     async def _write(
         self, write: Write, entries: list[Entry], marks: list[str], cause: Received[Any] | None

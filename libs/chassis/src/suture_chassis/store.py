@@ -38,10 +38,16 @@ class Store:
         """For reads and indexes; a write past ``documents`` has neither inbox nor outbox."""
         return self._database[name]
 
-    def documents(self, name: str) -> Documents:
-        """Guarded, group-committed writes to the collection ``name``."""
+    def documents(self, name: str, *, events: bool = True, linger: float = 0.0) -> Documents:
+        """Guarded, group-committed writes to a collection.
+
+        ``events`` says whether they have any; ``linger`` how long (seconds) a write that nobody waits for but
+        its ack may wait for others to share its round trip.
+        """
         if name not in self._documents:
-            self._documents[name] = Documents(self._database[name], self._outbox, self._metrics)
+            self._documents[name] = Documents(
+                self._database[name], self._outbox, self._metrics, has_events=events, linger=linger
+            )
         return self._documents[name]
 
     def all_documents(self) -> list[Documents]:

@@ -46,6 +46,32 @@ async def test_a_document_is_read_without_inbox_and_outbox(things) -> None:
     assert await things.get("b") is None
 
 
+async def test_documents_without_events_have_no_outbox_index_and_take_none(service) -> None:
+    plain = service.store.documents("plain", events=False)
+    await plain.prepare()
+    assert await plain.insert({"_id": "a", "state": "new"}, cause=received()) is Written.APPLIED
+    assert "outbox.at_1" not in await service.store.collection("plain").index_information()
+    with pytest.raises(ValueError, match="no events"):
+        await plain.insert({"_id": "b", "state": "new"}, events=[event()])
+
+
+async def test_writes_that_may_linger_share_one_round_trip(service) -> None:
+    slow = service.store.documents("slow", events=False, linger=0.2)
+
+    async def write(number: int) -> None:
+        await asyncio.sleep(number / 50)
+        await slow.insert({"_id": str(number), "state": "new"}, cause=received(str(number)))
+
+    before = batches(service)
+    await asyncio.gather(*(write(number) for number in range(5)))
+    assert batches(service) == before + 1
+    assert await service.store.collection("slow").count_documents({}) == 5
+
+
+def batches(service: Service) -> float:
+    return service.metrics.registry.get_sample_value("suture_commit_batch_count") or 0.0
+
+
 async def test_an_insert_by_the_same_message_publishes_the_stored_bytes(things, wire) -> None:
     await things.insert({"_id": "a", "state": "new"}, events=[event()], cause=received())
     other = event().model_copy(update={"reason": "another run of the same handler"})

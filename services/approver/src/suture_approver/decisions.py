@@ -139,10 +139,10 @@ class Decisions:
 
     async def _find(self, command: Decision) -> Document | None:
         if command.script_id is not None:
-            return await self._approver.find({"_id": str(command.script_id)})
+            return await self._approver.record.find({"_id": str(command.script_id)})
         approval_id = str(command.approval_id)
-        document = await self._approver.find({"approval_id": approval_id})
-        return document or await self._approver.find({"former_approvals": approval_id})
+        document = await self._approver.record.find({"approval_id": approval_id})
+        return document or await self._approver.record.find({"former_approvals": approval_id})
 
     async def _again(self, id: str) -> Document:
         document = await self._approvals.get(id)

@@ -20,7 +20,6 @@ A template has far more runs than one target, and its record moves far less with
 """
 _MAX_CACHED = 5_000
 _MAX_FAILURES = 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 V = TypeVar("V")
 Collection = AsyncCollection[dict[str, Any]]
@@ -39,26 +38,18 @@ class History:
     """Bounded reads with a short memory, since every script asks for them."""
 
     def __init__(
-        self, approvals: Collection, targets: Collection, *, runs: int, failures_for: timedelta
+        self, outcomes: Collection, targets: Collection, *, runs: int, failures_for: timedelta
     ) -> None:
-        self._approvals = approvals
+        self._outcomes = outcomes
         self._targets = targets
         self._runs = runs
         self._failures_for = failures_for
         self._cache: dict[tuple[str, str], tuple[float, Any]] = {}
 
     async def prepare(self) -> None:
-        """The indexes that the reads below need."""
-        for keys in (
-            [("execution.on", 1), ("execution.at", -1)],
-            [("execution.failed", 1), ("execution.at", -1)],
-            [("template", 1), ("execution.at", -1)],
-            [("approval_id", 1)],
-            [("former_approvals", 1)],
-            [("execution_id", 1)],
-            [("due", 1)],
-        ):
-            await self._approvals.create_index(keys)
+        """The indexes that the reads below need, and the one that finds an execution's outcome."""
+        for keys in ([("on", 1), ("at", -1)], [("template", 1), ("at", -1)], [("execution_id", 1)]):
+            await self._outcomes.create_index(keys)
 
     async def of_target(self, target: str) -> TargetHistory:
         return await self._cached("target", target, self._read_target)
@@ -92,28 +83,36 @@ class History:
         return value
 
     async def _read_target(self, target: str) -> TargetHistory:
-        latest = await self._latest({"execution.on": target})
-        failed = self._approvals.find(
-            {
-                "execution.failed": target,
-                "execution.mode": "apply",
-                "execution.at": {"$gt": datetime.now(UTC) - self._failures_for},
-            },
-            {"execution.at": 1},
-        )
-        failures = await failed.sort("execution.at", DESCENDING).limit(_MAX_FAILURES).to_list()
+        latest = await self._latest({"on": target}, max(self._runs, _MAX_FAILURES))
+        since = datetime.now(UTC) - self._failures_for
+        failures = [run["at"] for run in latest if _failed(run, target) and run["at"] > since]
+        if len(latest) >= _MAX_FAILURES and latest[-1]["at"] > since:
+            # Many runs lately: their failures may lie behind those that were read.
+            query = {"on": target, "failed": target, "mode": "apply", "at": {"$gt": since}}
+            failures = [run["at"] for run in await self._latest(query, _MAX_FAILURES)]
         known = await self._targets.find_one({"_id": target}, {"state": 1})
         return TargetHistory(
-            tuple(target not in run["failed"] for run in latest),
-            tuple(document["execution"]["at"] for document in failures),
+            tuple(target not in run["failed"] for run in _last_of_each(latest)[: self._runs]),
+            tuple(failures),
             known is not None and known["state"] == "removed",
         )
 
     async def _read_template(self, template: str) -> tuple[bool, ...]:
-        latest = await self._latest({"template": template, "execution.at": {"$gt": _EPOCH}})
+        latest = _last_of_each(await self._latest({"template": template}, self._runs))
         return tuple(not run["failed"] for run in latest if run["on"])
 
-    async def _latest(self, query: dict[str, Any]) -> list[dict[str, Any]]:
-        found = self._approvals.find(query, {"execution.on": 1, "execution.failed": 1})
-        documents = await found.sort("execution.at", DESCENDING).limit(self._runs).to_list()
-        return [document["execution"] for document in documents]
+    async def _latest(self, query: dict[str, Any], most: int) -> list[dict[str, Any]]:
+        fields = {"execution_id": 1, "on": 1, "failed": 1, "mode": 1, "at": 1}
+        return await self._outcomes.find(query, fields).sort("at", DESCENDING).limit(most).to_list()
+
+
+def _failed(run: dict[str, Any], target: str) -> bool:
+    return run["mode"] == "apply" and target in run["failed"]
+
+
+def _last_of_each(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of an execution that was taken back the later outcome counts alone; ``runs`` begin with the newest."""
+    last: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        last.setdefault(run["execution_id"], run)
+    return list(last.values())

@@ -24,8 +24,9 @@ from suture_contracts.events import (
 from suture_approver.decisions import Decisions
 from suture_approver.handlers import Handlers
 from suture_approver.history import History
-from suture_approver.outcomes import Outcomes
+from suture_approver.outcomes import LINGER_SECONDS, Outcomes
 from suture_approver.policy import PolicyError, load_policy
+from suture_approver.record import Record
 from suture_approver.rollback import Rollbacks
 from suture_approver.service import Approver
 from suture_approver.waiting import Waiting
@@ -45,19 +46,26 @@ def build(settings: Settings) -> Service:
     """The service, wired, not started. Raises ``PolicyError`` on an unusable policy."""
     policy = load_policy(settings.approver_policy_file)
     service = Service("approver", settings)
-    approvals, targets = service.store.documents("approvals"), service.store.documents("approver_targets")
+    approvals, targets = (
+        service.store.documents("approvals"),
+        service.store.documents("approver_targets", events=False),
+    )
     collection = service.store.collection("approvals")
+    outcomes = service.store.collection("approval_outcomes")
     history = History(
-        collection,
+        outcomes,
         service.store.collection("approver_targets"),
         runs=policy.track_record.runs,
         failures_for=policy.breaker.window + policy.breaker.block,
     )
-    approver = Approver(approvals, collection, history, service.signer, service.trust, policy)
+    record = Record(approvals, collection, outcomes)
+    approver = Approver(record, history, service.signer, service.trust, policy)
     waiting = Waiting(approver)
-    outcomes = Outcomes(approvals, targets, history)
-    handlers = Handlers(approver, waiting, Decisions(approver), Rollbacks(approver), outcomes)
+    kept = service.store.documents("approval_outcomes", events=False, linger=LINGER_SECONDS)
+    news = Outcomes(record, kept, targets, history)
+    handlers = Handlers(approver, waiting, Decisions(approver), Rollbacks(approver), news)
     _subscribe(service, handlers)
+    service.on_start(record.prepare)
     service.on_start(history.prepare)
 
     async def watch_the_clock() -> None:

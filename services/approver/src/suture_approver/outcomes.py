@@ -10,15 +10,24 @@ from suture_contracts.events import ExecutionCompleted, TargetRegistered, Target
 
 from suture_approver import domain
 from suture_approver.history import History
+from suture_approver.record import Record
+
+LINGER_SECONDS = 0.1
+"""How long an outcome may wait for others to share its write: short, since the breaker wants to know it."""
 
 TargetNews = Received[TargetRegistered] | Received[TargetUpdated] | Received[TargetRemoved]
 
 
 class Outcomes:
-    """Keeps the latest outcome with its approval (for track record, breaker, rollback), and the targets."""
+    """Keeps each outcome as a document of its own (for track record, breaker, rollback), and the targets.
 
-    def __init__(self, approvals: Documents, targets: Documents, history: History) -> None:
-        self._approvals = approvals
+    An approval learns of its outcome when it is looked at, see ``Record.settled``: writing a small document
+    costs far less than changing a large one, and hardly any approval is looked at again.
+    """
+
+    def __init__(self, record: Record, outcomes: Documents, targets: Documents, history: History) -> None:
+        self._record = record
+        self._outcomes = outcomes
         self._targets = targets
         self._history = history
 
@@ -26,42 +35,33 @@ class Outcomes:
         """Raises ``PermanentError`` where nothing of that script was ever approved."""
         event = received.message
         if event.execution_id != ids.execution_id(event.approval_id):
-            raise PermanentError(
-                "this execution is not its approval's",
-                field="execution_id",
-                remedy="derive execution_id from approval_id",
-            )
+            raise PermanentError("this execution is not its approval's", field="execution_id")
+        approved = await self._record.approved(str(event.script_id), str(event.approval_id))
+        if approved is None:
+            return  # of a revision that was superseded
         tried = {run.target: domain.succeeded_on(run) for run in event.runs}
         failed = [target for target, succeeded in tried.items() if succeeded is False]
-        execution = {
-            "outcome": event.outcome,
+        on = [target for target, succeeded in tried.items() if succeeded is not None]
+        outcome = {
+            "_id": f"{event.execution_id}:{event.sequence}",
+            "state": event.outcome,
+            "execution_id": str(event.execution_id),
+            "script_id": str(event.script_id),
+            "sequence": event.sequence,
+            "template": approved.template,
             "mode": event.mode,
             "at": received.time,
-            "on": [target for target, succeeded in tried.items() if succeeded is not None],
+            "on": on,
             "failed": failed,
             "left": [{"target": run.target, "after": run.after} for run in event.runs],
         }
         try:
-            written = await self._approvals.update(
-                str(event.script_id),
-                guard={
-                    "approval_id": str(event.approval_id),
-                    "state": "approved",
-                    "execution_sequence": {"$lt": event.sequence},
-                },
-                change={
-                    "$set": {"execution": execution, "execution_sequence": event.sequence, "rollback": None}
-                },
-                cause=received,
-            )
-        except Conflict as conflict:
-            if conflict.status == 404:
-                raise
-            # An older event than the one that is known, or of a revision that was superseded.
-            return
+            written = await self._outcomes.insert(outcome, cause=received)
+        except Conflict:
+            return  # told before
         self._history.forget(failed)
-        if written is Written.APPLIED and event.template is not None and execution["on"]:
-            self._history.add(event.template.id, not failed)
+        if written is Written.APPLIED and on:
+            self._history.add(approved.template, not failed)
 
     async def note_target(self, received: TargetNews) -> None:
         """Keep a target's newest state; an older event changes nothing."""

@@ -56,7 +56,7 @@ class Rollbacks:
         )
 
     async def _executed(self, command: RequestRollback) -> Document:
-        document = await self._approver.find({"execution_id": str(command.execution_id)})
+        document = await self._approver.record.executed(str(command.execution_id))
         if document is None or document["execution"] is None:
             raise PermanentError(
                 "there is no such execution",

@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import ValidationError
-from pymongo.errors import PyMongoError
 from suture_chassis.custody import Signer, TrustStore, unseal
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
-from suture_chassis.store import Documents
 from suture_contracts import ids
 from suture_contracts.custody import VERDICT, Verdict
 from suture_contracts.events import Confidence, ScriptValidated
 
 from suture_approver import domain
 from suture_approver.case import Case, Document, open_case
-from suture_approver.history import Collection, History
+from suture_approver.history import History
 from suture_approver.policy import Policy
+from suture_approver.record import Record
 
 _ATTEMPTS = 5
 _FORMER = 50
@@ -34,16 +33,15 @@ class Approver:
 
     def __init__(
         self,
-        approvals: Documents,
-        collection: Collection,
+        record: Record,
         history: History,
         signer: Signer,
         trust: TrustStore,
         policy: Policy,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.approvals = approvals
-        self.collection = collection
+        self.record = record
+        self.approvals = record.approvals
         self.history = history
         self.signer = signer
         self.trust = trust
@@ -81,12 +79,15 @@ class Approver:
         document, events = open_case(case, self.policy, self.signer, received.body, self.now())
         try:
             await self.approvals.insert(document, events=events, cause=received)
+            if document["state"] == "approved":
+                self.record.remember(document)
         except Conflict as conflict:
             await self._supersede(received, conflict.current)
 
     async def _supersede(self, received: Received[ScriptValidated], current: Document) -> None:
         revision = received.message.script.revision
         for _ in range(_ATTEMPTS):
+            current = await self.record.settled(current)
             if current["revision"] >= revision or not _replaceable(current):
                 return
             denied = current["denial"] is not None or current["denied_before"]
@@ -99,6 +100,7 @@ class Approver:
             document["former_approvals"] = former[-_FORMER:]
             guard = {"sequence": current["sequence"], "execution_sequence": current["execution_sequence"]}
             try:
+                self.record.forget(current["approval_id"])
                 await self.approvals.update(
                     id, guard=guard, change={"$set": document}, events=events, cause=received
                 )
@@ -144,13 +146,6 @@ class Approver:
             denied_before=denied_before,
         )
         return domain.assess(evidence, self.policy)
-
-    async def find(self, query: Document) -> Document | None:
-        """The one approval that a query finds. Raises ``TemporaryError`` when the store is down."""
-        try:
-            return await self.collection.find_one(query, {"inbox": 0, "outbox": 0})
-        except PyMongoError as error:
-            raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
 
     def restored(self, document: Document) -> Case:
         """The case of a document that still waits, from the script's message that it kept, verified again."""

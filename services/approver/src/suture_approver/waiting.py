@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from pymongo.errors import PyMongoError
-from suture_chassis.errors import Conflict, PermanentError, TemporaryError
+from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.events import RehearsalCompleted
@@ -14,7 +11,6 @@ from suture_approver.case import Document, denial
 from suture_approver.service import Approver
 
 _BATCH = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Waiting:
@@ -40,15 +36,7 @@ class Waiting:
 
     async def pass_due(self) -> int:
         """Ask without the rehearsals that were not answered in time, let the rest expire; says how many."""
-        found = self._approver.collection.find(
-            # Bounded below too: documents that wait for nothing have no time there, and are many.
-            {"due": {"$gt": _EPOCH, "$lte": self._approver.now()}},
-            {"inbox": 0, "outbox": 0},
-        )
-        try:
-            due = await found.sort("due", 1).limit(_BATCH).to_list()
-        except PyMongoError as error:
-            raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
+        due = await self._approver.record.due(self._approver.now(), _BATCH)
         for document in due:
             await self._move_on(document)
         return len(due)

@@ -289,11 +289,10 @@ async def executed(
     await wire.expect(ScriptApproved)
     execution = neighbours.executed(validated, outcome)
     await wire.publish(execution, as_="executor")
-    approvals = approver.store.documents("approvals")
+    outcomes = approver.store.collection("approval_outcomes")
 
     async def noted() -> bool:
-        document = await approvals.get(str(validated.script.script_id))
-        return document is not None and document["execution"] is not None
+        return await outcomes.find_one({"script_id": str(validated.script.script_id)}) is not None
 
     await until(noted)
     return validated, execution

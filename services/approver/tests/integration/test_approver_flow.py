@@ -205,8 +205,9 @@ async def test_three_failures_on_a_target_end_automatic_approvals_there_and_only
 
 
 async def execution_of(service: Service, validated: ScriptValidated) -> Any:
-    document = await service.store.documents("approvals").get(str(validated.script.script_id))
-    return document and document["execution"]
+    return await service.store.collection("approval_outcomes").find_one(
+        {"script_id": str(validated.script.script_id)}
+    )
 
 
 def published(wire: Wire) -> set[tuple[str, str]]:

@@ -26,6 +26,7 @@ class Driver:
     def __init__(
         self,
         documents: Documents,
+        begun: Documents,
         targets: Targets,
         stops: Stops,
         locks: Locks,
@@ -35,6 +36,7 @@ class Driver:
         concurrency: int,
     ) -> None:
         self._documents = documents
+        self._begun = begun
         self._targets = targets
         self._stops = stops
         self._locks = locks
@@ -43,8 +45,13 @@ class Driver:
         self._log = log
         self._places = asyncio.Semaphore(concurrency)
 
-    async def advance(self, document: Document) -> None:
-        """Raises ``Conflict`` where the document changed meanwhile, ``TemporaryError`` without a store."""
+    async def advance(self, document: Document, *, new: bool) -> None:
+        """``new``: it was queued just now, so that it cannot have begun.
+
+        Raises ``Conflict`` where the document changed meanwhile, ``TemporaryError`` without a store.
+        """
+        if not new and document["state"] == "queued":
+            await self._recall(document)
         if document["kind"] == "rehearsal":
             await self._rehearse(document)
         elif document["state"] == "rolling_back":
@@ -55,6 +62,12 @@ class Driver:
             await self._with_locks(document, self._start)
         elif domain.expired(document["not_after"], utc_now()):
             await self.refuse(document, "the approval expired before it was started")
+
+    async def _recall(self, document: Document) -> None:
+        """That an execution began is in a document of its own: its state is ``dispatching`` then."""
+        begun = await self._begun.get(document["_id"])
+        if begun is not None:
+            _has_begun(document, begun)
 
     async def refuse(self, document: Document, detail: str) -> None:
         """End what has not started, as ``not_applied``."""
@@ -84,8 +97,7 @@ class Driver:
             return
         ended = False
         try:
-            async with self._places:
-                ended = await act(document)
+            ended = await act(document)
         finally:
             if ended:
                 await self._locks.give_back(targets, id)
@@ -93,24 +105,34 @@ class Driver:
                 self._locks.leave(targets)
 
     async def _start(self, document: Document) -> bool:
+        async with self._places:
+            runs = await self._begin(document)
+        # Its place is free for the next one while the end is written.
+        return await self._end(document, runs) if runs is not None else True
+
+    async def _begin(self, document: Document) -> list[Run] | None:
+        """Runs it; None where it was refused, or is stopped."""
         if self._stops.stopped(document["targets"]):
-            return True
+            return None
         refusal = self.refusal(document)
         if domain.expired(document["not_after"], utc_now()):
             refusal = "the approval expired before it was started"
         if refusal:
             await self.refuse(document, refusal)
-            return True
+            return None
         known = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
         event = executions.started(document, "apply")
-        change = {
+        begun = {
+            "_id": document["_id"],
             "state": "dispatching",
             "home": self._runs.sandbox.identity(),
             "reached": [target.model_dump(mode="json") for target in known],
             "sequence": event.sequence,
         }
-        await self._move(document, change, [event])
-        return await self._apply(document, known)
+        # A small document beside the large one costs a fraction of an update of it.
+        await self._begun.insert(begun, events=[event])
+        _has_begun(document, begun)
+        return await self._runs.apply(document, known)
 
     async def _adopt(self, document: Document) -> bool:
         if document["home"] != self._runs.sandbox.identity():
@@ -118,10 +140,11 @@ class Driver:
             runs = [Run(target=target, outcome="unknown", detail=detail) for target in document["targets"]]
             return await self._record(document, "apply", "unknown", runs)
         self._log.info("adopted", execution=document["_id"])
-        return await self._apply(document, _reached(document))
+        async with self._places:
+            runs = await self._runs.apply(document, _reached(document))
+        return await self._end(document, runs)
 
-    async def _apply(self, document: Document, targets: list[Target]) -> bool:
-        runs = await self._runs.apply(document, targets)
+    async def _end(self, document: Document, runs: list[Run]) -> bool:
         return await self._record(document, "apply", domain.verdict_of(runs), runs)
 
     async def _roll_back(self, document: Document) -> bool:
@@ -131,7 +154,8 @@ class Driver:
                 Run(target=target, outcome="rollback_failed", detail=detail) for target in document["targets"]
             ]
         else:
-            runs = await self._runs.roll_back(document, _reached(document))
+            async with self._places:
+                runs = await self._runs.roll_back(document, _reached(document))
         return await self._record(document, "rollback", domain.rolled_back(runs), runs)
 
     async def _record(
@@ -145,6 +169,8 @@ class Driver:
         change["runs" if mode == "apply" else "rollback_runs"] = [
             run.model_dump(mode="json") for run in fitted
         ]
+        if "before" in document:
+            change |= {name: document[name] for name in ("home", "reached")}
         await self._move(document, {**change, "ended_at": utc_now()}, [event])
         if outcome in ("unknown", "rollback_failed"):
             self._log.error("needs_an_operator", execution=document["_id"], outcome=outcome)
@@ -168,9 +194,17 @@ class Driver:
         await self._runs.forget(document, ("rehearse",))
 
     async def _move(self, document: Document, change: dict[str, Any], events: list[Event]) -> None:
-        guard = {"state": document["state"], "sequence": document["sequence"]}
+        before = document.get("before", document)
+        guard = {name: before[name] for name in ("state", "sequence")}
         await self._documents.update(document["_id"], guard=guard, change={"$set": change}, events=events)
         document.update(change)
+        document.pop("before", None)
+
+
+def _has_begun(document: Document, begun: Document) -> None:
+    """``before`` is what the stored document still says."""
+    before = {name: document[name] for name in ("state", "sequence")}
+    document.update(begun, before=before)
 
 
 def _reached(document: Document) -> list[Target]:

@@ -58,8 +58,9 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
 
     locks = Locks(store.collection("target_locks"), has_ended)
     runs = Runs(chosen, stops, lambda: targets.hidden, log)
+    begun = store.documents("executions_begun")
     driver = Driver(
-        documents, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
+        documents, begun, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
     )
     reconciler = Reconciler(collection, driver, targets, stops, instance, log, settings.executor_scan_seconds)
     switch = Switch(stops, runs, locks, reconciler, documents)

@@ -44,13 +44,16 @@ class Reconciler:
         self._look = asyncio.Event()
         self._open = False
 
-    def drive(self, document: Document) -> None:
-        """Take it on now; where it is driven already it is looked at again afterwards."""
+    def drive(self, document: Document, *, new: bool = False) -> None:
+        """Take it on now; where it is driven already it is looked at again afterwards.
+
+        ``new``: it was queued just now, so that it cannot have begun.
+        """
         id = document["_id"]
         if id in self._tasks:
             self._again.add(id)
         elif self._open and len(self._tasks) < _MOST_AT_ONCE:
-            task = asyncio.create_task(self._advance(document), name=f"execution {id}")
+            task = asyncio.create_task(self._advance(document, new), name=f"execution {id}")
             self._tasks[id] = task
             task.add_done_callback(lambda _: self._ended(id))
 
@@ -101,9 +104,9 @@ class Reconciler:
             if document["_id"] not in self._tasks:
                 self.drive(document)
 
-    async def _advance(self, document: Document) -> None:
+    async def _advance(self, document: Document, new: bool) -> None:
         try:
-            await self._driver.advance(document)
+            await self._driver.advance(document, new=new)
         except Conflict as conflict:
             self._log.info(
                 "changed_meanwhile", execution=document["_id"], state=conflict.current.get("state")

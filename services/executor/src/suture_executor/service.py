@@ -110,7 +110,7 @@ class Executor:
 
     def _go_on(self, document: Document, written: Written) -> None:
         if written is Written.APPLIED:
-            self._reconciler.drive(document)
+            self._reconciler.drive(document, new=True)
         else:
             self._reconciler.look()  # how far it got is in the store
 

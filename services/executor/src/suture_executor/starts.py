@@ -92,7 +92,7 @@ class Starts:
         except Conflict as conflict:
             return conflict.current
         ready["state"] = "queued"
-        self._reconciler.drive(ready)
+        self._reconciler.drive(ready, new=True)
         return ready
 
     async def _latest(self, script_id: str) -> Document | None:

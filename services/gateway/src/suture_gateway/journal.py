@@ -23,6 +23,9 @@ Fold = Callable[[int, Event, Fact], None]
 
 _BATCH = 256
 _ATTEMPTS = 8
+# Under load a short wait lets more entries share a write. When idle, and where there are many, there is none.
+_FEW, _MANY = 4, 40
+_LINGER_SECONDS = 0.1
 _DUPLICATE_KEY = 11000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,7 +62,6 @@ class Journal:
     async def open(self) -> None:
         """Create the index, find the head, and fold what a crash left unfolded."""
         await self._entries.create_index([("key", ASCENDING)], unique=True)
-        await self._entries.create_index([("remediation_id", ASCENDING), ("_id", ASCENDING)])
         await self._find_head()
 
     async def append(self, received: Received[Event]) -> None:
@@ -71,11 +73,15 @@ class Journal:
 
     async def run(self) -> None:
         """Write what waits, batch by batch; runs until cancelled."""
+        busy = False
         while True:
             await self._work.wait()
+            if busy:
+                await asyncio.sleep(_LINGER_SECONDS)
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             if not self._waiting:
                 self._work.clear()
+            busy = _FEW <= len(batch) < _MANY
             await self._record(batch)
 
     async def _record(self, batch: Sequence[_Waiting]) -> None:

@@ -30,7 +30,7 @@ _RETRY_SECONDS = 1.0
 _POSITION_SECONDS = 1.0
 # So long a change may wait for the next events of its remediation, to share a write. Who asks or waits for it
 # here has it written at once; only another instance's readers see it this much later.
-HOLD_SECONDS = 1.0
+HOLD_SECONDS = 2.0
 
 
 class Projection:

@@ -30,6 +30,8 @@ SCRIPTS = "generative_remediation_scripts"
 OUTCOMES = "generation_outcomes"
 MAX_REFUSAL_FINDINGS = 50
 _TRIES = 5
+LINGER_SECONDS = 0.25
+"""Outcomes are kept for later: nobody waits for them, and many share a write."""
 
 
 class Generator:
@@ -40,7 +42,7 @@ class Generator:
     ) -> None:
         self._collection = store.collection(SCRIPTS)
         self._scripts = store.documents(SCRIPTS)
-        self._outcomes = store.documents(OUTCOMES)
+        self._outcomes = store.documents(OUTCOMES, events=False, linger=LINGER_SECONDS)
         self._outcome_collection = store.collection(OUTCOMES)
         self._planner = planner
         self._log = log
