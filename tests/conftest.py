@@ -81,6 +81,12 @@ def system(
         yield running
 
 
+@pytest.fixture
+def make_system() -> Callable[[Stack], System]:
+    """A system of a stack that a test started by itself."""
+    return lambda stack: System(stack, ModelServer())
+
+
 class running_system:
     """A system in ``folder`` whose generator asks a stand-in model provider."""
 
