@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from suture_cli.terminal import console
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.table import Table
     from suture_local.stack import Stack
 
@@ -19,17 +21,34 @@ class Status:
     def __init__(self) -> None:
         self._stack: Stack | None = None
         self._began = time.monotonic()
+        self._live: Live | None = None
 
     def show(self, stack: Stack) -> None:
         self._stack = stack
 
-    def live(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def live(self) -> Iterator[None]:
         out = console(stderr=True)
         if not out.is_terminal:
-            return nullcontext()
+            yield
+            return
         from rich.live import Live
 
-        return Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+        self._live = Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+        with self._live:
+            yield
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Takes the table away while something else is printed; it is drawn anew below that."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def _table(self) -> Table:
         from rich.table import Table
