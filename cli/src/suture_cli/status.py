@@ -28,27 +28,38 @@ class Status:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        out = console(stderr=True)
-        if not out.is_terminal:
+        if not console(stderr=True).is_terminal:
             yield
             return
-        from rich.live import Live
-
-        self._live = Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
-        with self._live:
+        self._draw()
+        try:
             yield
+        finally:
+            self._wipe()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Takes the table away while something else is printed; it is drawn anew below that."""
-        if self._live is None:
-            yield
-            return
-        self._live.stop()
+        drawn = self._live is not None
+        self._wipe()
         try:
             yield
         finally:
-            self._live.start()
+            if drawn:
+                self._draw()
+
+    def _draw(self) -> None:
+        from rich.live import Live
+
+        # A new one each time: one that goes on would take its old height away from what stands above it.
+        out = console(stderr=True)
+        self._live = Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+        self._live.start()
+
+    def _wipe(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+CURSOR_UP = "\x1b[1A"
 PROGRAM = """
 import time, click
 from suture_cli.status import Status
@@ -24,7 +25,9 @@ def test_a_line_that_is_printed_beside_the_table_stands_alone() -> None:
     shown = on_a_terminal(PROGRAM)
     # It begins on a fresh or an erased line, and the table goes on below it.
     assert re.search(r"(\n|\x1b\[2K)Suture runs: http://127\.0\.0\.1:8080\r\n", shown), shown
-    assert shown.rindex("Ctrl-C ends it") > shown.index("Suture runs")
+    below = shown[shown.index("Suture runs") :]
+    assert "Ctrl-C ends it" in below
+    assert CURSOR_UP not in below[: below.index("Ctrl-C ends it")]
 
 
 def on_a_terminal(program: str) -> str:
