@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from suture_cli.terminal import console
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.table import Table
     from suture_local.stack import Stack
 
@@ -19,17 +21,45 @@ class Status:
     def __init__(self) -> None:
         self._stack: Stack | None = None
         self._began = time.monotonic()
+        self._live: Live | None = None
 
     def show(self, stack: Stack) -> None:
         self._stack = stack
 
-    def live(self) -> AbstractContextManager[Any]:
-        out = console(stderr=True)
-        if not out.is_terminal:
-            return nullcontext()
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        if not console(stderr=True).is_terminal:
+            yield
+            return
+        self._draw()
+        try:
+            yield
+        finally:
+            self._wipe()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Takes the table away while something else is printed; it is drawn anew below that."""
+        drawn = self._live is not None
+        self._wipe()
+        try:
+            yield
+        finally:
+            if drawn:
+                self._draw()
+
+    def _draw(self) -> None:
         from rich.live import Live
 
-        return Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+        # A new one each time: one that goes on would take its old height away from what stands above it.
+        out = console(stderr=True)
+        self._live = Live(console=out, get_renderable=self._table, refresh_per_second=2, transient=True)
+        self._live.start()
+
+    def _wipe(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -75,7 +75,6 @@ def describe(stack: Stack) -> dict[str, Any]:
             for name, service in stack.services.items()
         },
         "keys": {role: stack.tokens[role] for role in ROLES},
-        "supervisor": os.getpid(),
     }
 
 

@@ -56,8 +56,11 @@ def down() -> None:
     """End what 'suture up' started in this folder, and nothing else."""
     from suture_local.locks import holder_of
 
-    lock = _nearest(Path.cwd()) / "lock"
+    folder = _nearest(Path.cwd())
+    lock = folder / "lock"
     if not lock.exists() or (pid := holder_of(lock)) is None:
+        # A supervisor that was killed could not take its keys and addresses away.
+        (folder / "run.json").unlink(missing_ok=True)
         click.echo("nothing runs here", err=True)
         return
     os.kill(pid, signal.SIGTERM)
@@ -80,12 +83,13 @@ async def _run_here(folder: Path, as_json: bool) -> None:
 
     def show(stack: Stack) -> None:
         status.show(stack)
-        if not pids:
-            _announce(describe(stack), as_json)
-        for name, service in stack.services.items():
-            if pids.setdefault(name, service.pid) != service.pid:
-                click.echo(f"{name} ended and runs again as process {service.pid}", err=True)
-                pids[name] = service.pid
+        with status.aside():
+            if not pids:
+                _announce(describe(stack), as_json)
+            for name, service in stack.services.items():
+                if pids.setdefault(name, service.pid) != service.pid:
+                    click.echo(f"{name} ended and runs again as process {service.pid}", err=True)
+                    pids[name] = service.pid
 
     click.echo("starting broker, store and services; Ctrl-C ends them", err=True)
     with status.live():
@@ -101,6 +105,9 @@ def _start_behind(folder: Path) -> dict[str, Any]:
     holder = holder_of(folder / "lock")
     if holder is not None:
         raise FolderInUse(folder / "lock", holder)
+    run_file = folder / "run.json"
+    # One that was killed left its file behind; the new one's is another.
+    former = _written_at(run_file)
     log = folder / "log" / "supervisor.log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -113,11 +120,10 @@ def _start_behind(folder: Path) -> dict[str, Any]:
         )
     deadline = time.monotonic() + _START_SECONDS
     while True:
-        document = _run_document(folder / "run.json")
-        if document.get("supervisor") == supervisor.pid:
-            return document
         if supervisor.poll() is not None:
             raise StartError(f"it did not start: {_last_lines(log)}")
+        if _written_at(run_file) not in (None, former) and (document := _run_document(run_file)):
+            return document
         if time.monotonic() > deadline:
             supervisor.terminate()
             raise StartError(f"it did not start within {_START_SECONDS} s")
@@ -132,6 +138,13 @@ def _announce(document: dict[str, Any], as_json: bool) -> None:
         return
     click.echo(f"Suture runs: {document['api']}")
     click.echo(f"addresses and keys are in {run_file}", err=True)
+
+
+def _written_at(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _run_document(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from suture_local.locks import holder_of
 
 pytestmark = pytest.mark.chaos
 
@@ -43,6 +44,12 @@ def _run_file(folder: Path) -> dict[str, Any]:
     return document
 
 
+def _supervisor_of(folder: Path) -> int:
+    pid = holder_of(folder / ".suture" / "lock")
+    assert pid is not None
+    return pid
+
+
 def _until(holds: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -65,23 +72,28 @@ def test_a_system_comes_up_mends_itself_survives_its_supervisor_and_goes_down(fo
 
     _check_that_a_killed_service_is_back(folder, run)
 
-    os.kill(run["supervisor"], signal.SIGKILL)
+    os.kill(_supervisor_of(folder), signal.SIGKILL)
     pids = [service["pid"] for service in run["services"].values()]
     _until(lambda: not any(_runs(pid) for pid in pids if pid != run["services"]["validator"]["pid"]), 10)
+    unreachable = _suture(folder, "list")
+    assert unreachable.returncode == 3, unreachable.stderr
     recovered = _suture(folder, "up", "--detach")
     assert recovered.returncode == 0, recovered.stderr
     assert _run_file(folder)["keys"] == run["keys"]
 
-    supervisor = psutil.Process(_run_file(folder)["supervisor"])
+    supervisor = psutil.Process(_supervisor_of(folder))
     everything = [supervisor, *supervisor.children(recursive=True)]
     assert _suture(folder, "down").returncode == 0
     _until(lambda: not any(p.is_running() and p.status() != "zombie" for p in everything), 10)
     assert not (folder / ".suture" / "run.json").exists()
+    (folder / ".suture" / "run.json").write_text("what one that was killed left behind")
     assert "nothing runs here" in _suture(folder, "down").stderr
+    assert not (folder / ".suture" / "run.json").exists()
 
 
 def _check_run_file(folder: Path, run: dict[str, Any]) -> None:
     assert stat.S_IMODE((folder / ".suture" / "run.json").stat().st_mode) == 0o600
+    assert set(run) == {"api", "broker", "store", "services", "keys"}
     assert set(run["services"]) == SERVICES
     assert set(run["keys"]) == {"agent", "operator", "supervisor", "admin"}
     for service in run["services"].values():

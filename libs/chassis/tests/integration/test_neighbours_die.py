@@ -60,6 +60,8 @@ async def test_a_broker_comes_back_and_every_message_is_handled(
 
     analyzer.before = slow
     async with analyzer.service as service:
+        # What the broker confirmed survives a kill only in a queue that it noted.
+        await eventually(lambda: own_broker.has_noted("analyzer.rca.received"))
         remediations = await publish_findings(wire, finding, 200)
         if end == "kill -9":
             own_broker.kill()

@@ -25,7 +25,7 @@ Text = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_with
 ScriptText = Annotated[str, StringConstraints(max_length=200_000), AfterValidator(_without_nul)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in lower-case hexadecimal."""
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 Complexity = Literal["low", "medium", "high"]

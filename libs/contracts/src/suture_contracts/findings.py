@@ -77,6 +77,6 @@ class VulnerabilityReported(Event):
     kind: Literal["package", "configuration", "kernel", "other"] | None = None
     severity: Severity = "medium"
     description: Text = ""
-    cvss: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = None
+    cvss: Annotated[float, Field(strict=True, ge=0, le=10, allow_inf_nan=False)] | None = None
     affected_systems: tuple[Line, ...] = Field(default=(), max_length=50)
     start: Start = "automatic"

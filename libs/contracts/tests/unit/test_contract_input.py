@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from suture_contracts import ids
 from suture_contracts.examples import example
-from suture_contracts.findings import RcaReceived
+from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.script import Script, ScriptDocument
 
 
@@ -72,6 +73,16 @@ def test_a_field_out_of_bounds_is_named(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         RcaReceived.model_validate(finding(**bad))
     assert caught.value.errors()[0]["loc"][0] == next(iter(bad))
+
+
+@pytest.mark.parametrize("bad", [True, "7.5", 10.1])
+def test_a_score_is_a_number_in_its_range(bad: object) -> None:
+    message = example("vulnerability.reported").model_dump(mode="json")
+    for good in (7, 7.5):
+        VulnerabilityReported.model_validate_json(json.dumps({**message, "cvss": good}))
+    with pytest.raises(ValidationError) as caught:
+        VulnerabilityReported.model_validate_json(json.dumps({**message, "cvss": bad}))
+    assert caught.value.errors()[0]["loc"] == ("cvss",)
 
 
 def test_a_script_whose_digest_is_not_its_documents_is_refused() -> None:

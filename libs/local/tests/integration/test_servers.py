@@ -14,6 +14,8 @@ from suture_testkit.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
+QUEUE = "kept-over-a-kill"
+
 
 async def test_a_brokers_messages_survive_a_kill_and_it_leaves_nothing_running(tmp_path: Path) -> None:
     broker = Broker(tmp_path / "broker")
@@ -21,8 +23,7 @@ async def test_a_brokers_messages_survive_a_kill_and_it_leaves_nothing_running(t
     await broker.start()
     try:
         await _publish(broker.url, b"kept")
-        # The node writes a new queue's place in its log's directory some moments later.
-        await asyncio.sleep(3)
+        await eventually(lambda: broker.has_noted(QUEUE))
         broker.kill()
         await broker.restart()
         assert await _get(broker.url) == b"kept"
@@ -66,9 +67,9 @@ async def test_a_store_without_a_folder_leaves_nothing_on_disk() -> None:
 async def _publish(url: str, body: bytes) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
-        await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.declare_queue(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
         message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-        await channel.default_exchange.publish(message, routing_key="kept")
+        await channel.default_exchange.publish(message, routing_key=QUEUE)
 
 
 async def _get(url: str) -> bytes:
@@ -76,7 +77,7 @@ async def _get(url: str) -> bytes:
     for _ in range(10):
         with suppress(TimeoutError):
             async with await aio_pika.connect(url) as connection:
-                queue = await (await connection.channel()).get_queue("kept")
+                queue = await (await connection.channel()).get_queue(QUEUE)
                 message = await queue.get(no_ack=True, fail=False, timeout=2)
                 if message is not None:
                     return message.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from suture_chassis.custody import Signer, seal
@@ -16,6 +17,9 @@ from suture_approver.case import Document, stale
 from suture_approver.service import Approver
 
 _ATTEMPTS = 5
+# Everybody hears of an outcome at the same moment: who has heard of it may ask before it was noted here.
+_PATIENCE_SECONDS = 3.0
+_LOOK_SECONDS = 0.1
 
 
 class Rollbacks:
@@ -56,20 +60,38 @@ class Rollbacks:
         )
 
     async def _executed(self, command: RequestRollback) -> Document:
-        document = await self._approver.record.executed(str(command.execution_id))
-        if document is None or document["execution"] is None:
-            raise PermanentError(
-                "there is no such execution",
-                field="execution_id",
-                remedy="name one that execution.completed announced",
-                status=404,
-            )
+        document = await self._with_outcome(str(command.execution_id))
+        if document["execution"] is None:
+            raise stale("how the execution ended is not known yet", document, "execution_id")
         outcome = document["execution"]["outcome"]
         if outcome != "succeeded":
             raise stale(
                 f"the execution is {outcome}; only one that succeeded is taken back", document, "execution_id"
             )
         return document
+
+    async def _with_outcome(self, execution_id: str) -> Document:
+        """The approval of an execution, with its outcome or, where that does not come soon, without."""
+        record = self._approver.record
+        document = await record.executed(execution_id) or await record.find({"execution_id": execution_id})
+        until = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while document is not None and document["execution"] is None and _may_run(document):
+            if asyncio.get_running_loop().time() > until:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+            document = await record.executed(execution_id) or document
+        if document is None:
+            raise PermanentError(
+                "there is no such execution",
+                field="execution_id",
+                remedy="name one that execution.completed announced",
+                status=404,
+            )
+        return document
+
+
+def _may_run(document: Document) -> bool:
+    return bool(document["state"] == "approved")
 
 
 def _requested(

@@ -281,6 +281,38 @@ async def test_only_a_known_execution_that_succeeded_is_taken_back(
     assert not wire.seen(RollbackRequested)
 
 
+async def test_a_rollback_asked_for_before_the_outcome_was_noted_waits_for_it(
+    wire: Wire, approver: Service, neighbours: Any
+) -> None:
+    validated = neighbours.validated()
+    await wire.publish(validated, as_="validator")
+    await wire.expect(ScriptApproved)
+    execution = neighbours.executed(validated, "succeeded")
+    asked = asyncio.create_task(wire.request(take_back(execution)))
+    await asyncio.sleep(0.5)
+    await wire.publish(execution, as_="executor")
+    assert (await asked).status == 202
+    await wire.expect(RollbackRequested)
+
+
+async def test_a_rollback_of_what_still_runs_or_waits_is_a_conflict_that_shows_it(
+    wire: Wire, approver: Service, neighbours: Any
+) -> None:
+    running = neighbours.validated()
+    await wire.publish(running, as_="validator")
+    await wire.expect(ScriptApproved)
+    waiting = neighbours.validated(complexity="high")
+    await wire.publish(waiting, as_="validator")
+    await wire.expect(ApprovalRequested, remediation_id=waiting.remediation_id)
+    for validated, state in ((running, "approved"), (waiting, "awaiting_approval")):
+        reply = await wire.request(take_back(neighbours.executed(validated, "succeeded")))
+        assert reply.status == 409
+        assert reply.problem is not None
+        assert reply.problem.state is not None
+        assert reply.problem.state["state"] == state
+    assert not wire.seen(RollbackRequested)
+
+
 async def executed(
     wire: Wire, approver: Service, neighbours: Any, outcome: str
 ) -> tuple[ScriptValidated, Any]:

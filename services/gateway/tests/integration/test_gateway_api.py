@@ -141,6 +141,8 @@ async def test_scripts_are_listed_filtered_and_paged(as_role: Any, wire: Any, ev
         ({"category": "Configuration", "scriptType": "bash"}, 5),
         ({"category": "Network"}, 0),
         ({"scriptType": "sql"}, 0),
+        ({"anomalyId": event("script.generated").finding.reference}, 5),  # type: ignore[attr-defined]
+        ({"anomalyId": "another"}, 0),
     ):
         assert (await agent.get(f"{BASE}/scripts", params=query)).json()["total"] == count
     assert (await agent.get(f"{BASE}/scripts/{seen[0]}")).json()["id"] == seen[0]

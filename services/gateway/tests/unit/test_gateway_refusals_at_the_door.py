@@ -81,6 +81,10 @@ async def test_a_method_that_a_path_does_not_take_is_named(as_role: Any) -> None
     answer = await as_role("agent").put("/api/findings", json={})
     assert "POST" in problem(answer, 405)["remedy"]
     assert answer.headers["allow"] == "POST"
+    answer = await as_role("agent").put("/api/targets", json={})
+    assert "use GET, POST" in problem(answer, 405)["remedy"]
+    assert answer.headers["allow"] == "GET, POST"
+    assert (await as_role(None).post("/health")).headers["allow"] == "GET"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,10 @@ async def test_a_method_that_a_path_does_not_take_is_named(as_role: Any) -> None
         (f"/api/remediations/{SCRIPT}?wait=NaN", "wait"),
         (f"{BASE}/scripts?scriptType=perl", "scriptType"),
         (f"{BASE}/scripts?status=$ne", "status"),
-        (f"{BASE}/scripts?category[$ne]=x", None),
+        (f"{BASE}/scripts?category[$ne]=x", "category[$ne]"),
+        (f"{BASE}/scripts?anomaly_id=a", "anomaly_id"),
+        ("/api/remediations?status=approved", "status"),
+        ("/api/targets?limit=3", "limit"),
         ("/api/targets/" + "a" * 201, "target_id"),
         ("/api/targets/a%00b", "target_id"),
         ("/api/targets/a%0ab", None),
@@ -152,7 +159,8 @@ async def test_a_bad_body_is_refused_by_field(
 async def test_a_nested_field_is_named_by_its_path(as_role: Any) -> None:
     body = {"anomalyId": "a", "rootCauseAnalysis": {**FINDING, "root_cause_category": "Weather"}}
     answer = await as_role("agent").post(f"{BASE}/generate", json=body)
-    assert "Configuration" in problem(answer, 422, "rootCauseAnalysis.root_cause_category")["detail"]
+    detail = problem(answer, 422, "rootCauseAnalysis.root_cause_category")["detail"]
+    assert detail.startswith("unknown category 'Weather'; use one of Configuration")
 
 
 async def test_a_stale_or_vague_decision_is_refused(as_role: Any) -> None:
@@ -204,6 +212,7 @@ async def test_the_description_is_whole_and_says_that_a_key_is_needed(as_role: A
 
     known = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
     assert set(references(description)) <= known
+    assert {"200", "201"} <= set(description["paths"]["/api/targets"]["post"]["responses"])
     for path, methods in description["paths"].items():
         for operation in methods.values():
             assert bool(operation.get("security")) == (path != "/health"), path

@@ -101,21 +101,24 @@ class Validator:
         return Reply(status=200, body={"validation": validation_of(report)})
 
     async def _newest(self, script_id: str) -> dict[str, Any]:
-        newest = self._collection.find({"script_id": script_id}, {"inbox": 0, "outbox": 0})
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        # The time bounds the waiting, not the look: a store that is slow has not said that there is nothing.
+        while (found := await self._look(script_id)) is None:
+            if asyncio.get_running_loop().time() > until:
+                raise PermanentError(
+                    f"no script {script_id} was validated",
+                    field="script_id",
+                    remedy="name a script that was generated",
+                    status=404,
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+        return found
+
+    async def _look(self, script_id: str) -> dict[str, Any] | None:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while True:
-                    async for found in newest.sort("revision", -1).limit(1):
-                        return found
-                    await asyncio.sleep(_LOOK_SECONDS)
-                    newest = newest.clone()
-        except TimeoutError:
-            raise PermanentError(
-                f"no script {script_id} was validated",
-                field="script_id",
-                remedy="name a script that was generated",
-                status=404,
-            ) from None
+            return await self._collection.find_one(
+                {"script_id": script_id}, {"inbox": 0, "outbox": 0}, sort=[("revision", -1)]
+            )
         except PyMongoError as error:
             raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
 

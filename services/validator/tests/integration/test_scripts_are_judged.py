@@ -154,6 +154,17 @@ async def test_a_text_is_analysed_on_request(validator: Service, wire: Wire) -> 
     assert reply.body["validation"]["findings"][0]["rule_id"] == "sql.delete-all"
 
 
+async def test_a_script_that_is_there_is_found_however_slow_the_store(
+    validator: Service, wire: Wire, generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = generated()
+    await wire.publish(event, as_="generator")
+    await wire.expect(ScriptValidated, remediation_id=event.remediation_id)
+    monkeypatch.setattr("suture_validator.service.PATIENCE_SECONDS", 0.0)
+    reply = await wire.request(Validate(**_asked(), script_id=event.script.script_id))
+    assert reply.status == 200
+
+
 async def test_a_script_that_nobody_knows_is_not_found(validator: Service, wire: Wire) -> None:
     reply = await wire.request(Validate(**_asked(), script_id=uuid4()))
     assert reply.status == 404

@@ -44,9 +44,9 @@ def create_app(api: Api) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    problems.install(app)
-    for module in (scripts, actions, templates, remediations, targets, dead_letters):
-        app.include_router(module.router)
+    routers = [m.router for m in (scripts, actions, templates, remediations, targets, dead_letters)]
+    for router in routers:
+        app.include_router(router)
 
     @app.get("/health", tags=["health"], responses={})
     async def health() -> JSONResponse:
@@ -56,4 +56,5 @@ def create_app(api: Api) -> FastAPI:
             raise problems.problem(503, away, headers={"Retry-After": "2"})
         return JSONResponse({"status": "ok"})
 
+    problems.install(app, [*app.routes, *(route for router in routers for route in router.routes)])
     return app

@@ -71,9 +71,19 @@ def requires(*roles: Role) -> Callable[..., Awaitable[Principal]]:
                 f"the role {principal.role} may not do this",
                 remedy=f"use a key with one of the roles {', '.join(roles)}",
             )
+        _only_known_parameters(request)
         return principal
 
     return caller
+
+
+def _only_known_parameters(request: Request) -> None:
+    """A filter that is misspelt would silently be none at all. Raises 422."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            remedy = f"use {', '.join(sorted(known))}" if known else "leave it out"
+            raise problem(422, "there is no such parameter here", field=name[:200], remedy=remedy)
 
 
 def _authenticated(api: Api, request: Request) -> Principal:

@@ -23,6 +23,7 @@ Wait = Annotated[
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(min_length=1, max_length=200, description="nextCursor of the last page")]
 Word = Annotated[str | None, Query(min_length=1, max_length=40, pattern=r"^[A-Za-z_]+$")]
+Reference = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 TargetId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 TemplateId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 LetterId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:-]+$")]

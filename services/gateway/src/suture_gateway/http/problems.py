@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_contracts.base import Problem
 
@@ -59,11 +60,10 @@ def answer(error: HttpProblem) -> JSONResponse:
     return JSONResponse(content, error.problem.status, error.headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every exception that may leave a route."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every exception that may leave a route, and for a path that none of ``routes`` takes."""
     makers = {
         HttpProblem: lambda error: error,
-        HTTPException: _of_routing,
         RequestValidationError: lambda error: of_validation(error.errors()),
         ValidationError: lambda error: of_validation(error.errors(include_url=False)),
         PermanentError: _of_permanent,
@@ -94,6 +94,11 @@ def install(app: FastAPI) -> None:
 
         app.add_exception_handler(kind, handle)
 
+    async def not_routed(request: Request, error: Exception) -> JSONResponse:
+        return answer(_of_routing(request, error, routes))
+
+    app.add_exception_handler(HTTPException, not_routed)
+
 
 def of_validation(errors: Sequence[Any]) -> HttpProblem:
     """422 for the first thing that is wrong, by the path of its field; the rest is counted."""
@@ -101,21 +106,27 @@ def of_validation(errors: Sequence[Any]) -> HttpProblem:
     where = [str(part) for part in first.get("loc", ()) if part not in ("body", "query", "path")]
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     field = ".".join(where)[:200] or None
-    message = str(first.get("msg", "invalid"))[:1_000]
+    message = str(first.get("msg", "invalid")).removeprefix("Value error, ")[:1_000]
     return problem(
         422, f"{message}{more}", field=field, remedy=f"correct {field or 'the request'} and send it again"
     )
 
 
-def _of_routing(error: HTTPException) -> HttpProblem:
+def _of_routing(request: Request, error: Any, routes: Sequence[BaseRoute]) -> HttpProblem:
     if error.status_code == 404:
         return problem(404, "there is nothing at this path", remedy="see /openapi.json for what there is")
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(_methods(request, routes))
         return problem(
-            405, "this path does not take this method", remedy=f"use {allowed}", headers=error.headers
+            405, "this path does not take this method", remedy=f"use {allowed}", headers={"Allow": allowed}
         )
     return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _methods(request: Request, routes: Sequence[BaseRoute]) -> list[str]:
+    """All that the path takes: each method has a route of its own, and an error names the first one's."""
+    taken = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in taken for method in getattr(route, "methods", None) or ()})
 
 
 def _of_permanent(error: PermanentError) -> HttpProblem:

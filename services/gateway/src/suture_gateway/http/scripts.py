@@ -19,7 +19,7 @@ from suture_gateway.http.answers import (
 )
 from suture_gateway.http.bodies import documented, json_body
 from suture_gateway.http.context import api_of, send
-from suture_gateway.http.parameters import Cursor, Limit, Reader, Wait, Word, known_state
+from suture_gateway.http.parameters import Cursor, Limit, Reader, Reference, Wait, Word, known_state
 from suture_gateway.http.problems import problem
 from suture_gateway.http.requests import (
     GenerateRequest,
@@ -71,6 +71,7 @@ async def list_scripts(
     caller: Reader,
     status: Word = None,
     category: Word = None,
+    anomaly_id: Annotated[Reference, Query(alias="anomalyId")] = None,
     script_type: Annotated[ScriptType | None, Query(alias="scriptType")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -81,6 +82,8 @@ async def list_scripts(
         query["head.state"] = status
     if category:
         query["script.category"] = category
+    if anomaly_id:
+        query["script.reference"] = anomaly_id
     if script_type:
         query["script.script_type"] = script_type
     remediations = api_of(request).remediations

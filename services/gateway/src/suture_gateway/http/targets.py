@@ -36,7 +36,12 @@ async def get_target(request: Request, caller: Reader, target_id: TargetId) -> J
     raise problem(404, "no such target", field="target_id", remedy="list them with GET /api/targets")
 
 
-@router.post("/targets", status_code=201, openapi_extra=documented(TargetRequest))
+@router.post(
+    "/targets",
+    status_code=201,
+    openapi_extra=documented(TargetRequest),
+    responses={200: {"description": "It was known: its next revision, or the one that it has"}},
+)
 async def register_target(
     request: Request, caller: TargetKeeper, body: Annotated[TargetRequest, Depends(json_body(TargetRequest))]
 ) -> JSONResponse:
