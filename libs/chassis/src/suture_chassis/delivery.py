@@ -25,6 +25,7 @@ from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.failures import Failures, attempts, next_delay, original_key
 from suture_chassis.messages import Received
 from suture_chassis.metrics import Metrics, Result
+from suture_chassis.outbox import SIGNATURE_HEADER
 from suture_chassis.telemetry import Telemetry
 
 UNKNOWN = "unknown"
@@ -153,6 +154,7 @@ class Delivery(ABC):
             signer=signer,
             attempt=attempts(message.headers),
             time=envelope.time,
+            signature=str(message.headers.get(SIGNATURE_HEADER)) if signer else None,
         )
 
     def _kind(self, message: IncomingMessage) -> str:

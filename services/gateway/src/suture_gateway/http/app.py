@@ -10,6 +10,7 @@ from suture_contracts.base import Problem
 
 from suture_gateway.http import (
     actions,
+    audit,
     dead_letters,
     problems,
     remediations,
@@ -45,7 +46,7 @@ def create_app(api: Api) -> FastAPI:
     )
     app.state.api = api
     problems.install(app)
-    for module in (scripts, actions, templates, remediations, targets, dead_letters):
+    for module in (scripts, actions, templates, remediations, targets, dead_letters, audit):
         app.include_router(module.router)
 
     @app.get("/health", tags=["health"], responses={})
