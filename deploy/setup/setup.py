@@ -82,6 +82,8 @@ def write_secrets(into: Path) -> None:
         for id, role in API_KEYS.items()
     ]
     services["gateway"].write("api-keys.json", json.dumps({"keys": digests}, indent=1))
+    # Public keys alone: an auditor checks the journal with them.
+    access.write("trust.json", trust.read_text())
     access.write("access.json", json.dumps(_access(known), indent=1))
     _write_neighbours(into, known)
 

@@ -25,12 +25,13 @@ def dead_letters() -> None:
 
 @dead_letters.command(name="list")
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", metavar="PLACE", help="Go on where the last page ended, as it said.")
 @role_option("operator")
 @json_option
-def list_letters(limit: int, role: str | None, as_json: bool) -> None:
+def list_letters(limit: int, after: str | None, role: str | None, as_json: bool) -> None:
     """List the dead letters, oldest first."""
     with open_client(role, "operator") as client:
-        answer = client.get(_PATH, limit=limit)
+        answer = client.get(_PATH, limit=limit, after=after)
     if as_json:
         print_json(answer)
     elif not answer.get("dead_letters"):
@@ -38,6 +39,8 @@ def list_letters(limit: int, role: str | None, as_json: bool) -> None:
     else:
         columns = ("ID", "AT", "QUEUE", "FIELD", "REASON")
         print_table(columns, map(_row, answer["dead_letters"]), whole=("ID", "AT"))
+        if answer.get("next_after"):
+            click.echo(plain(f"there are more: --after {answer['next_after']}"), err=True)
 
 
 @dead_letters.command()
@@ -97,16 +100,15 @@ def describe(letter: Mapping[str, Any]) -> Iterator[str]:
 
 def _path(client: Client, identifier: str) -> str:
     """The letter's path; the beginning of an id will do where it is the only one that begins so."""
-    known = [str(letter["id"]) for letter in client.get(_PATH, limit=200).get("dead_letters", ())]
-    matches = [name for name in known if name.startswith(identifier)]
-    if identifier not in known and len(matches) > 1:
-        raise BadInput(f"{len(matches)} ids begin with {identifier}", field="ID", remedy="give more of it")
-    chosen = matches[0] if identifier not in known and matches else identifier
-    if not chosen.strip("./ "):
+    if not identifier.strip("./ "):
         raise BadInput(
             f"{identifier!r} is not an id", field="ID", remedy="'suture dead-letters list' shows them"
         )
-    return f"{_PATH}/{quote(chosen, safe='')}"
+    known = client.get(_PATH, limit=2, begins=identifier).get("dead_letters", ())
+    matches = [str(letter["id"]) for letter in known]
+    if len(matches) > 1:
+        raise BadInput(f"several ids begin with {identifier}", field="ID", remedy="give more of it")
+    return f"{_PATH}/{quote(matches[0] if matches else identifier, safe='')}"
 
 
 def _pretty(body: str) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "validate": "suture_cli.validate:validate",
     "targets": "suture_cli.targets:targets",
     "dead-letters": "suture_cli.dead_letters:dead_letters",
+    "audit": "suture_cli.audit:audit",
     "stop": "suture_cli.stop:stop",
     "resume": "suture_cli.stop:resume",
 }

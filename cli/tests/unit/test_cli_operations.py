@@ -100,6 +100,19 @@ def test_dead_letters_are_listed_with_field_and_reason(letters: Any, suture: Sut
     assert all(text in shown for text in (LETTER["id"], "root_cause_category", "unknown category"))
 
 
+def test_a_page_of_dead_letters_says_how_to_get_the_next(letters: Any, suture: Suture) -> None:
+    letters.on("GET", "/api/dead-letters", (200, {"dead_letters": [LETTER], "next_after": LETTER["id"]}))
+    shown = suture("dead-letters", "list", "--limit", "1", "--after", "0a0a")
+    assert shown.stderr == f"there are more: --after {LETTER['id']}\n"
+    assert "after=0a0a" in letters.requests[0][1]
+
+
+def test_a_beginning_that_several_dead_letters_share_is_bad_input(letters: Any, suture: Suture) -> None:
+    letters.on("GET", "/api/dead-letters", (200, {"dead_letters": [LETTER, {**LETTER, "id": "0f0e"}]}))
+    assert suture("dead-letters", "drop", "0f0").exit_code == 2
+    assert letters.bodies("DELETE") == []
+
+
 def test_a_dead_letter_is_shown_replayed_and_dropped_by_the_beginning_of_its_id(
     letters: Any, suture: Suture
 ) -> None:

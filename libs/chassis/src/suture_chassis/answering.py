@@ -94,7 +94,7 @@ class CommandDelivery(Delivery):
         structlog.contextvars.bind_contextvars(
             type=envelope.type, command_id=parsed.command_id, principal=parsed.principal.id
         )
-        signer = self._authority.of_command(parsed, message.headers, envelope.data)
+        signer = self._authority.of_command(parsed, envelope, message.headers)
         _check_time(parsed)
         if self._roles is not None and parsed.principal.role not in self._roles:
             raise PermanentError(
@@ -109,7 +109,7 @@ class CommandDelivery(Delivery):
             source=f"api:{parsed.principal.id}",
             type=parsed.TYPE,
             body=envelope.data,
-            digest=ids.sha256(envelope.data),
+            digest=envelope.digest,
             signer=signer,
             attempt=attempts(message.headers),
             time=envelope.time,
@@ -132,7 +132,9 @@ class CommandDelivery(Delivery):
         kind = reply_type(self._command.TYPE)
         headers = cloudevents.write(id=id, source=self._source, type=kind, time=datetime.now(UTC))
         headers["traceparent"] = self._telemetry.traceparent()
-        headers[SIGNATURE_HEADER] = sign_message(self._signer, kind, body)
+        headers[SIGNATURE_HEADER] = sign_message(
+            self._signer, id=id, source=self._source, type=kind, digest=ids.sha256(body)
+        )
         try:
             await self._publisher.publish(
                 Outgoing(

@@ -31,6 +31,7 @@ from suture_chassis.metrics import Metrics
 from suture_chassis.outbox import Outbox
 from suture_chassis.process import run_until_stopped
 from suture_chassis.publisher import Publisher
+from suture_chassis.retired import LOOKS, Retired
 from suture_chassis.settings import ChassisSettings
 from suture_chassis.store import Store
 from suture_chassis.telemetry import Telemetry
@@ -73,7 +74,9 @@ class Service:
         )
         self._asking = Asking(name, self.signer, authority, self.telemetry)
         self._consumers = Consumers(settings.broker_url.get_secret_value(), settings.graceful_timeout)
-        self._watermark = Watermark(self.store.collection(f"{name}_watermarks"), self._outbox, self.log)
+        watermarks, retired_after = self.store.collection(f"{name}_watermarks"), settings.retired_after
+        self._watermark = Watermark(watermarks, self._outbox, retired_after / LOOKS, self.log)
+        self._retired = Retired(watermarks, settings.instance, retired_after, self.log)
         self._background = Background(self.log)
         self._hooks: list[Hook] = []
         self._queues = {queue.name: queue for queue in topology.work_queues(name)}
@@ -174,6 +177,7 @@ class Service:
         self._background.add("mend", self._consumers.mend)
         self._background.add("watermark", self._watermark.keep)
         self._background.add("sweep", lambda: self._watermark.sweep(self.store.all_documents()))
+        self._background.add("retired", lambda: self._retired.watch(self.store.all_documents()))
         self._background.start()
         self._started = True
         self.log.info("started", health_port=self.health.port, queues=sorted(self._taken))

@@ -10,6 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, Abstrac
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.exceptions import ChannelInvalidStateError, PublishError
 from pydantic import ValidationError
+from suture_contracts import ids
 from suture_contracts.base import Command, Reply
 from suture_contracts.topology import COMMANDS_EXCHANGE, OWNERS
 
@@ -70,7 +71,13 @@ class Asking:
             id=command.command_id, source=self._source, type=command.TYPE, time=datetime.now(UTC)
         )
         headers["traceparent"] = self._telemetry.traceparent()
-        headers[SIGNATURE_HEADER] = sign_message(self._signer, command.TYPE, body)
+        headers[SIGNATURE_HEADER] = sign_message(
+            self._signer,
+            id=command.command_id,
+            source=self._source,
+            type=command.TYPE,
+            digest=ids.sha256(body),
+        )
         return Outgoing(
             COMMANDS_EXCHANGE,
             command.TYPE,
@@ -89,7 +96,8 @@ class Asking:
     def _read(self, command: Command, message: AbstractIncomingMessage) -> Reply:
         owner = OWNERS[command.TYPE]
         try:
-            self._authority.of_reply(owner, reply_type(command.TYPE), message.headers, message.body)
+            envelope = cloudevents.read(message.headers, message.content_type, message.body)
+            self._authority.of_reply(owner, reply_type(command.TYPE), envelope, message.headers)
             return Reply.model_validate_json(message.body)
         except (PermanentError, ValidationError) as error:
             raise TemporaryError(f"the reply is not {owner}'s: {error}") from error

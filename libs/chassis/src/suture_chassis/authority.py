@@ -8,6 +8,7 @@ from typing import Any
 from suture_contracts.base import Command
 from suture_contracts.topology import PUBLISHERS
 
+from suture_chassis.cloudevents import Envelope
 from suture_chassis.custody import Identity, TrustStore, verify_message
 from suture_chassis.errors import PermanentError
 from suture_chassis.outbox import SIGNATURE_HEADER
@@ -28,22 +29,22 @@ class Authority:
     def __init__(self, trust: TrustStore) -> None:
         self._trust = trust
 
-    def of_event(self, message_type: str, headers: Mapping[str, Any], body: bytes) -> str | None:
+    def of_event(self, envelope: Envelope, headers: Mapping[str, Any]) -> str | None:
         """The publisher's name; ``None`` for a finding, which needs no signature.
 
         Raises ``Forged``, or ``UnknownKey`` where the key may still arrive.
         """
-        publisher = PUBLISHERS.get(message_type)
+        publisher = PUBLISHERS.get(envelope.type)
         if publisher is None:
             return None
-        identity = self._verified(message_type, headers, body)
+        identity = self._verified(envelope, headers)
         if identity.kind != "service" or identity.name != publisher:
-            raise Forged(f"{message_type} is published by {publisher}, not by {identity.name}")
+            raise Forged(f"{envelope.type} is published by {publisher}, not by {identity.name}")
         return identity.name
 
-    def of_command(self, command: Command, headers: Mapping[str, Any], body: bytes) -> str:
+    def of_command(self, command: Command, envelope: Envelope, headers: Mapping[str, Any]) -> str:
         """The signer's name: the gateway's, or the principal's own. Raises ``Forged`` or ``UnknownKey``."""
-        identity = self._verified(command.TYPE, headers, body)
+        identity = self._verified(envelope, headers)
         principal = command.principal
         if identity.kind == "service":
             if identity.name != "gateway":
@@ -56,17 +57,26 @@ class Authority:
             )
         return identity.name
 
-    def of_reply(self, owner: str, reply_type: str, headers: Mapping[str, Any], body: bytes) -> None:
+    def of_reply(self, owner: str, reply_type: str, envelope: Envelope, headers: Mapping[str, Any]) -> None:
         """Raises ``Forged`` unless the command's owner signed the reply."""
-        identity = self._verified(reply_type, headers, body)
+        if envelope.type != reply_type:
+            raise Forged(f"the reply is of type {envelope.type}, not {reply_type}", field="type")
+        identity = self._verified(envelope, headers)
         if identity.kind != "service" or identity.name != owner:
             raise Forged(f"the reply is {identity.name}'s, not {owner}'s")
 
-    def _verified(self, message_type: str, headers: Mapping[str, Any], body: bytes) -> Identity:
+    def _verified(self, envelope: Envelope, headers: Mapping[str, Any]) -> Identity:
         header = headers.get(SIGNATURE_HEADER)
         if header is None:
-            raise Forged(f"{message_type} is not signed")
+            raise Forged(f"{envelope.type} is not signed")
         try:
-            return verify_message(self._trust, header, message_type, body)
+            return verify_message(
+                self._trust,
+                header,
+                id=envelope.id,
+                source=envelope.source,
+                type=envelope.type,
+                digest=envelope.digest,
+            )
         except PermanentError as error:
             raise Forged(error.reason, field=error.field or SIGNATURE_HEADER, remedy=error.remedy) from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from suture_contracts import ids
 from suture_contracts.base import MAX_MESSAGE_BYTES
 
 from suture_chassis.errors import PermanentError
@@ -28,13 +29,14 @@ _MAX_ATTRIBUTE = 200
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A CloudEvent's attributes, and its data as bytes."""
+    """A CloudEvent's attributes, its data as bytes, and their SHA-256 in hexadecimal."""
 
     id: str
     source: str
     type: str
     time: datetime
     data: bytes
+    digest: str
 
 
 def read(headers: Mapping[str, Any], content_type: str | None, body: bytes) -> Envelope:
@@ -136,7 +138,8 @@ def _envelope(attributes: Mapping[str, Any], data: bytes) -> Envelope:
         raise PermanentError(
             f"specversion {texts['specversion']!r} is not supported", field="specversion", remedy="send 1.0"
         )
-    return Envelope(texts["id"], texts["source"], texts["type"], _time(attributes.get("time")), data)
+    time = _time(attributes.get("time"))
+    return Envelope(texts["id"], texts["source"], texts["type"], time, data, ids.sha256(data))
 
 
 def _text(value: Any, name: str) -> str:

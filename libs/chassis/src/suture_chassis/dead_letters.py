@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from bisect import insort
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractRobustConnection
@@ -20,8 +22,7 @@ from suture_chassis.failures import ATTEMPT, DEAD_PREFIX, ROUTING_KEY
 from suture_chassis.publisher import Outgoing, Publisher
 
 _MAX_LISTED = 500
-_MAX_SEARCHED = 10_000
-_MAX_HELD_BYTES = 64_000_000
+_LOOK_SECONDS = 30
 _MAX_SHOWN = 100_000
 _LOST = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, ConnectionError, RuntimeError)
 
@@ -45,8 +46,12 @@ class DeadLetter:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-Letters = list[DeadLetter]
-Messages = list[AbstractIncomingMessage]
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The oldest letters first; ``next`` is the ``after`` of the next page, None on the last."""
+
+    letters: list[DeadLetter]
+    next: str | None
 
 
 class DeadLetters:
@@ -60,19 +65,37 @@ class DeadLetters:
     def open(self, connection: AbstractRobustConnection) -> None:
         self._connection = connection
 
-    async def list(self, limit: int = 100) -> Letters:
-        """The oldest ones, at most 500. Raises ``TemporaryError`` when the broker is not there."""
-        async with self._taken(min(limit, _MAX_LISTED)) as messages:
-            return [_letter(message) for message in messages]
+    async def list(self, limit: int = 100, *, after: str = "", begins: str = "") -> Page:
+        """The oldest ones, at most 500; ``after`` is the ``next`` of the page before.
+
+        ``begins``: only those whose id begins so. Raises ``TemporaryError`` when the broker is not there.
+        """
+        limit, more = min(limit, _MAX_LISTED), False
+        page: list[tuple[str, DeadLetter]] = []
+        # All are looked at: the broker gives them in another order after each look.
+        async with self._messages() as messages:
+            async for message in messages:
+                id = identify(message)
+                key = f"{message.headers.get(DEAD_PREFIX + 'at') or ''!s}_{id}"
+                if key <= after or not id.startswith(begins):
+                    continue
+                if len(page) == limit:
+                    more = True
+                    if key >= page[-1][0]:
+                        continue
+                insort(page, (key, _letter(message)), key=itemgetter(0))
+                del page[limit:]
+        return Page([letter for _, letter in page], page[-1][0] if more else None)
 
     async def show(self, id: str) -> DeadLetter:
         """Raises ``PermanentError`` with status 404 when it is not there."""
-        async with self._found(id) as message:
-            return _letter(message)
+        async with self._messages() as messages:
+            return _letter(await _find(messages, id))
 
     async def replay(self, id: str) -> DeadLetter:
         """Back to the queue that it came from, its attempts forgotten; removed once the copy is confirmed."""
-        async with self._found(id) as message:
+        async with self._messages() as messages:
+            message = await _find(messages, id)
             letter = _letter(message)
             await self._publisher.publish(_revived(message, letter.origin))
             await message.ack()
@@ -80,31 +103,39 @@ class DeadLetters:
 
     async def drop(self, id: str) -> DeadLetter:
         """Remove it for good."""
-        async with self._found(id) as message:
+        async with self._messages() as messages:
+            message = await _find(messages, id)
             await message.ack()
             return _letter(message)
 
     @asynccontextmanager
-    async def _found(self, id: str) -> AsyncIterator[AbstractIncomingMessage]:
-        async with self._taken(_MAX_SEARCHED, until=id) as messages:
-            if not messages or identify(messages[-1]) != id:
-                raise PermanentError(
-                    f"there is no dead letter {id[:60]!r}", field="id", remedy="list them", status=404
-                )
-            yield messages[-1]
-
-    @asynccontextmanager
-    async def _taken(self, limit: int, until: str | None = None) -> AsyncIterator[Messages]:
+    async def _messages(self) -> AsyncIterator[AsyncIterator[AbstractIncomingMessage]]:
+        """Every dead letter, one by one: what the caller does not keep is not kept."""
         if self._connection is None:
             raise TemporaryError("the broker is not connected")
         try:
             # Closing the channel returns whatever was not acked on it.
-            async with self._lock, asyncio.timeout(30), _channel(self._connection) as channel:
-                yield await _take(channel, limit, until)
+            async with self._lock, asyncio.timeout(_LOOK_SECONDS), _channel(self._connection) as channel:
+                yield _each(channel)
         except _LOST as error:
             raise TemporaryError(f"the broker does not answer: {type(error).__name__}") from error
         except TimeoutError as error:
-            raise TemporaryError("the broker did not answer in time") from error
+            raise TemporaryError(
+                f"not all dead letters were read within {_LOOK_SECONDS} s; drop or replay some"
+            ) from error
+
+
+async def _each(channel: AbstractChannel) -> AsyncIterator[AbstractIncomingMessage]:
+    queue = await channel.get_queue(DEAD_QUEUE)
+    while (message := await queue.get(no_ack=False, fail=False)) is not None:
+        yield message
+
+
+async def _find(messages: AsyncIterator[AbstractIncomingMessage], id: str) -> AbstractIncomingMessage:
+    async for message in messages:
+        if identify(message) == id:
+            return message
+    raise PermanentError(f"there is no dead letter {id[:60]!r}", field="id", remedy="list them", status=404)
 
 
 @asynccontextmanager
@@ -116,21 +147,6 @@ async def _channel(connection: AbstractRobustConnection) -> AsyncIterator[Abstra
         yield channel
     finally:
         await channel.close()
-
-
-async def _take(channel: AbstractChannel, limit: int, until: str | None) -> Messages:
-    queue = await channel.get_queue(DEAD_QUEUE)
-    taken: Messages = []
-    held = 0
-    while len(taken) < limit and held < _MAX_HELD_BYTES:
-        message = await queue.get(no_ack=False, fail=False)
-        if message is None:
-            break
-        taken.append(message)
-        held += len(message.body)
-        if until is not None and identify(message) == until:
-            break
-    return taken
 
 
 def identify(message: AbstractIncomingMessage) -> str:

@@ -16,7 +16,6 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.exceptions import ChannelInvalidStateError
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
-from suture_contracts import ids
 from suture_contracts.base import Message
 
 from suture_chassis import cloudevents
@@ -26,6 +25,7 @@ from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.failures import Failures, attempts, next_delay, original_key
 from suture_chassis.messages import Received
 from suture_chassis.metrics import Metrics, Result
+from suture_chassis.outbox import SIGNATURE_HEADER
 from suture_chassis.telemetry import Telemetry
 
 UNKNOWN = "unknown"
@@ -150,10 +150,11 @@ class Delivery(ABC):
             source=envelope.source,
             type=envelope.type,
             body=envelope.data,
-            digest=ids.sha256(envelope.data),
+            digest=envelope.digest,
             signer=signer,
             attempt=attempts(message.headers),
             time=envelope.time,
+            signature=str(message.headers.get(SIGNATURE_HEADER)) if signer else None,
         )
 
     def _kind(self, message: IncomingMessage) -> str:
@@ -178,7 +179,7 @@ class EventDelivery(Delivery):
 
     async def _handle(self, message: IncomingMessage) -> Result:
         envelope, model = self.read(message)
-        signer = self._authority.of_event(envelope.type, message.headers, envelope.data)
+        signer = self._authority.of_event(envelope, message.headers)
         parsed = parse(model, envelope.data)
         remediation = getattr(parsed, "remediation_id", None)
         structlog.contextvars.bind_contextvars(

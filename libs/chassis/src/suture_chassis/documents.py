@@ -21,6 +21,7 @@ from suture_chassis.outbox import Entry, Outbox
 
 INBOX_LENGTH = 200
 OUTBOX_LENGTH = 32
+_END_OF_TIME = 2**62
 _HIDDEN = {"inbox": 0, "outbox": 0}
 _OPERATORS = {"$set", "$unset", "$inc", "$push", "$addToSet", "$pull", "$min", "$max", "$setOnInsert"}
 
@@ -110,14 +111,13 @@ class Documents:
         if self._has_events:
             await self._collection.create_index("outbox.at")
 
-    async def republish(self, since: int, until: int) -> int:
-        """Publish again what this instance wrote from ``since`` to before ``until`` (µs); says how many."""
+    async def republish(self, instance: str, since: int, until: int = _END_OF_TIME) -> int:
+        """Publish again what ``instance`` wrote from ``since`` to before ``until`` (µs); says how many."""
         if not self._has_events:
             return 0
         count = 0
-        instance = self._outbox.instance
-        mine = {"outbox": {"$elemMatch": {"by": instance, "at": {"$gte": since, "$lt": until}}}}
-        async for document in self._collection.find(mine, {"outbox": 1}):
+        written = {"outbox": {"$elemMatch": {"by": instance, "at": {"$gte": since, "$lt": until}}}}
+        async for document in self._collection.find(written, {"outbox": 1}):
             entries = [Entry.of(stored) for stored in document["outbox"]]
             due = [entry for entry in entries if entry.by == instance and since <= entry.at < until]
             await self._outbox.publish(due)

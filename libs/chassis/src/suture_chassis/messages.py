@@ -17,8 +17,8 @@ class Received(Generic[M]):
 
     For an event ``id`` and ``source`` are the CloudEvents attributes; for a command they are its
     ``command_id`` and ``api:<principal>``, so that a redelivery or a repeated request has the same.
-    ``signer`` is the name of the key's holder, ``None`` for a finding from outside. ``attempt`` counts the
-    retries before this delivery.
+    ``signer`` is the name of the key's holder, ``None`` for a finding from outside; ``signature`` is
+    the verified header. ``attempt`` counts the retries before this delivery.
     """
 
     message: M
@@ -30,6 +30,7 @@ class Received(Generic[M]):
     signer: str | None
     attempt: int
     time: datetime
+    signature: str | None = None
 
     @property
     def key(self) -> str:

@@ -116,7 +116,9 @@ class Outbox:
         event_id = str(ids.event_id(document_id, event.TYPE, _sequence(event)))
         headers = cloudevents.write(id=event_id, source=self._source, type=event.TYPE, time=datetime.now(UTC))
         headers["traceparent"] = self._telemetry.produced(f"{event.TYPE} publish")
-        headers[SIGNATURE_HEADER] = sign_message(self._signer, event.TYPE, body)
+        headers[SIGNATURE_HEADER] = sign_message(
+            self._signer, id=event_id, source=self._source, type=event.TYPE, digest=ids.sha256(body)
+        )
         return Entry(
             event_id,
             event.TYPE,

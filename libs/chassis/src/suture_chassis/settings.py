@@ -24,6 +24,12 @@ class ChassisSettings(BaseSettings):
         pattern=r"^[\w.-]{1,60}$",
         description="Stable over restarts, never two processes at once; names its outbox watermark",
     )
+    retired_after: float = Field(
+        default=60.0,
+        ge=1,
+        le=86_400,
+        description="Without a sign of life for so long, what an instance left is published by the others",
+    )
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535, description="0 takes a free one")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -15,16 +16,26 @@ from suture_chassis.outbox import Outbox
 
 STORE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_BEAT = {"$inc": {"beat": 1}, "$unset": {"swept": ""}}
 
 
 class Watermark:
-    """One document per instance in ``<service>_watermarks``: ``{_id: instance, at: microseconds}``."""
+    """One document per instance in ``<service>_watermarks``: ``{_id: instance, at: microseconds, beat}``.
+
+    ``beat`` counts up while the instance lives, at least every ``beat_seconds``: see ``Retired``.
+    """
 
     def __init__(
-        self, collection: AsyncCollection[dict[str, Any]], outbox: Outbox, log: FilteringBoundLogger
+        self,
+        collection: AsyncCollection[dict[str, Any]],
+        outbox: Outbox,
+        beat_seconds: float,
+        log: FilteringBoundLogger,
     ) -> None:
         self._collection = collection
         self._outbox = outbox
+        self._beat_seconds = beat_seconds
+        self._beaten = time.monotonic()
         self._log = log
         self._since = self._until = 0
         self._made = -1
@@ -32,8 +43,11 @@ class Watermark:
 
     async def load(self) -> None:
         """Read where the last process was; held there until ``sweep`` ends. Raises ``TemporaryError``."""
+        mine = {"_id": self._outbox.instance}
         try:
-            stored = await self._collection.find_one({"_id": self._outbox.instance})
+            # There before its first event: whoever looks for the retired ones looks at what is here.
+            await self._collection.update_one(mine, {"$max": {"at": 0}, **_BEAT}, upsert=True)
+            stored = await self._collection.find_one(mine)
         except PyMongoError as error:
             raise TemporaryError(f"the store did not answer: {type(error).__name__}") from error
         self._since = int(stored["at"]) if stored else 0
@@ -48,7 +62,7 @@ class Watermark:
         for documents in collections:
             while True:
                 try:
-                    count = await documents.republish(self._since, self._until)
+                    count = await documents.republish(self._outbox.instance, self._since, self._until)
                     break
                 except (PyMongoError, TemporaryError) as error:
                     self._log.warning("sweep_interrupted", collection=documents.name, error=repr(error))
@@ -58,25 +72,27 @@ class Watermark:
         self._outbox.release([self._since])
 
     async def keep(self) -> None:
-        """Store it once a second while events are made or wait; runs until cancelled."""
+        """Store it once a second while events are made or wait, else with each beat; until cancelled."""
         while True:
             await asyncio.sleep(STORE_SECONDS)
             await self.store()
 
     async def store(self) -> None:
-        """Store it now, if it moved."""
+        """Store it now, if it moved or a beat is due."""
         made = self._outbox.made
+        beats = time.monotonic() - self._beaten >= self._beat_seconds
         # Not before it was loaded: what the last process left is not published yet.
-        if made == self._made or not self._loaded:
+        if not self._loaded or (made == self._made and not beats):
             return
         # An event that is pending keeps it low: it is to be stored again when that one is confirmed.
         settled = self._outbox.pending == 0
         at = self._outbox.watermark()
         try:
             await self._collection.update_one(
-                {"_id": self._outbox.instance}, {"$max": {"at": at}}, upsert=True
+                {"_id": self._outbox.instance}, {"$max": {"at": at}, **_BEAT}, upsert=True
             )
         except PyMongoError as error:
             self._log.warning("watermark_not_stored", error=type(error).__name__)
             return
+        self._beaten = time.monotonic()
         self._made = made if settled else -1

@@ -86,6 +86,35 @@ async def test_another_instance_leaves_what_is_not_its_own(start: Start, wire, f
     assert wire.seen(RcaAnalyzed) == []
 
 
+async def test_what_an_instance_left_that_never_returns_is_published_by_another_once(
+    start: Start, wire, store_url, database
+) -> None:
+    process = await start("before the timer's publish")
+    assert await process.wait() == -signal.SIGKILL
+    await start("never", SUTURE_INSTANCE="1", SUTURE_RETIRED_AFTER="2")
+    event = await wire.expect(RcaAnalyzed, timeout=60)
+    assert event.remediation_id == ids.remediation_id("timer", "1")
+    async with AsyncMongoClient(store_url) as client:
+        watermarks = client[database]["analyzer_watermarks"]
+
+        async def is_swept() -> bool:
+            return await watermarks.find_one({"_id": "0", "swept": True}) is not None
+
+        await eventually(is_swept)
+        await asyncio.sleep(4)
+    assert len(wire.seen(RcaAnalyzed)) == 1
+
+
+async def test_an_instance_that_lives_is_not_taken_for_a_retired_one(
+    make_analyzer, store_url, database
+) -> None:
+    idle, other = (make_analyzer(instance=instance, retired_after=1.5).service for instance in "01")
+    async with idle, other, AsyncMongoClient(store_url) as client:
+        await asyncio.sleep(4)
+        marks = await client[database]["analyzer_watermarks"].find().to_list()
+    assert sorted(mark["_id"] for mark in marks if "swept" not in mark) == ["0", "1"]
+
+
 async def test_the_watermark_moves_on_so_that_little_is_repeated(
     start: Start, wire, store_url, database, free_port
 ) -> None:

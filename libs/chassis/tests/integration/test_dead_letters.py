@@ -17,7 +17,7 @@ async def dead(service, count: int):
     letters = []
 
     async def arrived() -> bool:
-        letters[:] = await service.dead_letters.list()
+        letters[:] = (await service.dead_letters.list()).letters
         return len(letters) == count
 
     await eventually(arrived)
@@ -38,7 +38,7 @@ async def test_a_replayed_letter_is_handled_as_new(analyzer, wire, finding) -> N
         event = await wire.expect(RcaAnalyzed)
         assert event.causation_id == "1"
         assert analyzer.handled[-1].attempt == 0
-        assert await analyzer.service.dead_letters.list() == []
+        assert await dead(analyzer.service, 0) == []
 
 
 async def test_a_letter_is_shown_and_dropped_and_the_others_stay(analyzer, wire, finding) -> None:
@@ -53,7 +53,24 @@ async def test_a_letter_is_shown_and_dropped_and_the_others_stay(analyzer, wire,
         assert await analyzer.service.dead_letters.drop(chosen.id) == chosen
         left = await dead(analyzer.service, 3)
         assert {letter.id for letter in left} == {letter.id for letter in letters} - {chosen.id}
-        assert len(await analyzer.service.dead_letters.list(limit=2)) == 2
+
+
+async def test_every_letter_is_reached_page_by_page(analyzer, wire, finding) -> None:
+    analyzer.before = refuse
+    async with analyzer.service:
+        for number in range(5):
+            await wire.publish(finding, id=str(number), source="detector")
+        every = [letter.id for letter in await dead(analyzer.service, 5)]
+        pages, after = [], ""
+        while True:
+            page = await analyzer.service.dead_letters.list(limit=2, after=after)
+            pages.append([letter.id for letter in page.letters])
+            if page.next is None:
+                break
+            after = page.next
+        assert pages == [every[:2], every[2:4], every[4:]]
+        found = await analyzer.service.dead_letters.list(limit=2, begins=every[3][:12])
+        assert [letter.id for letter in found.letters] == [every[3]]
 
 
 async def test_an_unknown_letter_is_not_found(analyzer) -> None:
@@ -70,7 +87,7 @@ async def test_looking_is_no_attempt_and_removes_nothing(analyzer, wire, finding
         await wire.publish(finding, id="1", source="detector")
         first = await dead(analyzer.service, 1)
         for _ in range(30):
-            assert await analyzer.service.dead_letters.list() == first
+            assert (await analyzer.service.dead_letters.list()).letters == first
 
 
 async def test_what_the_broker_itself_gave_up_is_listed_and_replayed(make_analyzer, wire, finding) -> None:

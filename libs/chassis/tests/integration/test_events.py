@@ -196,11 +196,36 @@ async def test_a_signature_over_other_bytes_is_refused(settings_for, wire, trust
 
     service.on(ScriptGenerated, on_script_generated)
     body = example("script.generated").model_dump_json().encode()
-    other = sign_message(trust.signer("generator"), "script.generated", body + b" ")
+    attributes = {"id": "1", "source": "suture/stranger", "type": "script.generated"}
+    other = sign_message(trust.signer("generator"), **attributes, digest=ids.sha256(body + b" "))
     async with service:
         await wire.send("script.generated", body, headers={"suture_signature": other})
         dead = await one_dead_letter()
     assert dead.headers["suture_dead_error"] == "Forged"
+
+
+@pytest.mark.parametrize("attribute", ["id", "source"])
+async def test_a_genuine_event_that_a_stranger_sends_again_as_another_one_is_forged(
+    settings_for, wire, one_dead_letter, attribute
+) -> None:
+    service = Service("validator", settings_for("validator"))
+    handled = []
+
+    async def on_script_generated(received) -> None:
+        handled.append(received)
+
+    service.on(ScriptGenerated, on_script_generated)
+    async with service:
+        await wire.publish(example("script.generated"), as_="generator", id="genuine")
+        await eventually(lambda: handled)
+        (seen,) = wire.seen(ScriptGenerated)
+        headers = {**seen.headers, f"cloudEvents_{attribute}": "another"}
+        await wire.send("script.generated", seen.body, headers=headers)
+        dead = await one_dead_letter()
+        assert len(handled) == 1
+        assert 'suture_forged_total{type="script.generated"} 1.0' in service.metrics.render().decode()
+    assert dead.headers["suture_dead_error"] == "Forged"
+    assert dead.headers["suture_dead_field"] == "signature"
 
 
 async def test_a_permanent_error_is_dead_at_once_with_why(analyzer, wire, finding, one_dead_letter) -> None:

@@ -76,7 +76,7 @@ async def test_a_broker_comes_back_and_every_message_is_handled(
 
         await eventually(all_handled, within=60)
         assert {document["_id"] async for document in documents.find()} == remediations
-        assert await service.dead_letters.list() == []
+        assert (await service.dead_letters.list()).letters == []
 
 
 async def test_a_process_whose_broker_stays_away_ends_for_its_supervisor_to_see(own_broker, trust) -> None:

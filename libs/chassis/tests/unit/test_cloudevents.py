@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from suture_chassis import cloudevents
 from suture_chassis.errors import PermanentError
+from suture_contracts import ids
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 GIVEN = {
@@ -28,7 +29,7 @@ def headers(prefix: str = "cloudEvents_", **changes: object) -> dict[str, object
 def test_what_is_written_is_read_again() -> None:
     written = cloudevents.write(id="1", source="detector", type="rca.received", time=AT)
     assert cloudevents.read(written, "application/json", b"{}") == cloudevents.Envelope(
-        "1", "detector", "rca.received", AT, b"{}"
+        "1", "detector", "rca.received", AT, b"{}", ids.sha256(b"{}")
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -187,16 +187,37 @@ def test_a_signed_payload_that_is_not_strict_json_is_refused(trust: TrustStore, 
         opened(resigned(text=text), trust)
 
 
+MESSAGE = {"id": "1", "source": "suture/validator", "type": "script.validated", "digest": "ab" * 32}
+
+
 def test_a_signed_message_names_its_signer(trust: TrustStore) -> None:
-    header = sign_message(VALIDATOR, "script.validated", b"{}")
-    assert verify_message(trust, header, "script.validated", b"{}").name == "validator"
+    assert verify_message(trust, sign_message(VALIDATOR, **MESSAGE), **MESSAGE).name == "validator"
 
 
-@pytest.mark.parametrize(("kind", "body"), [("script.rejected", b"{}"), ("script.validated", b"{ }")])
-def test_a_signature_is_for_one_type_and_one_body(trust: TrustStore, kind: str, body: bytes) -> None:
-    header = sign_message(VALIDATOR, "script.validated", b"{}")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"type": "script.rejected"},
+        {"digest": "cd" * 32},
+        {"id": "2"},
+        {"source": "suture/approver"},
+        {"id": "", "source": "suture/validator 1"},
+    ],
+)
+def test_a_signature_is_for_one_id_source_type_and_body(trust: TrustStore, other: dict[str, str]) -> None:
+    header = sign_message(VALIDATOR, **MESSAGE)
     with pytest.raises(InvalidSignature):
-        verify_message(trust, header, kind, body)
+        verify_message(trust, header, **{**MESSAGE, **other})
+
+
+def test_a_message_s_signature_counts_for_when_its_key_did(path: Path) -> None:
+    now = datetime.now(UTC)
+    header = sign_message(VALIDATOR, **MESSAGE)
+    TrustStore.revoke(path, VALIDATOR.keyid, now)
+    store = TrustStore.load(path)
+    assert verify_message(store, header, **MESSAGE, at=now - timedelta(minutes=1)).name == "validator"
+    with pytest.raises(RevokedKey):
+        verify_message(store, header, **MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +227,7 @@ def test_a_signature_is_for_one_type_and_one_body(trust: TrustStore, kind: str, 
 )
 def test_a_malformed_header_is_an_invalid_signature(trust: TrustStore, header: object) -> None:
     with pytest.raises(InvalidSignature):
-        verify_message(trust, header, "script.validated", b"{}")
+        verify_message(trust, header, **MESSAGE)
 
 
 def test_a_message_s_signature_does_not_count_for_a_statement(trust: TrustStore) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from suture_chassis.custody import Signer, sign_message
-from suture_contracts import topology
+from suture_contracts import ids, topology
 from suture_contracts.base import Command, Event, Reply
 from suture_contracts.custody import SIGNATURE_HEADER
 
@@ -95,7 +95,6 @@ class Wire:
         reply: bool = False,
     ) -> str:
         """Any bytes under any headers; ``headers`` override, and a value ``None`` leaves one out."""
-        signed = {SIGNATURE_HEADER: sign_message(self._signer(as_), message_type, body)} if as_ else {}
         attributes = {
             "cloudEvents_specversion": "1.0",
             "cloudEvents_id": id,
@@ -103,6 +102,13 @@ class Wire:
             "cloudEvents_type": message_type,
             "cloudEvents_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
+        signed = {}
+        if as_:
+            digest = ids.sha256(body)
+            signature = sign_message(
+                self._signer(as_), id=id, source=source, type=message_type, digest=digest
+            )
+            signed[SIGNATURE_HEADER] = signature
         chosen = {**attributes, **signed, **(headers or {})}
         message = aio_pika.Message(
             body,

@@ -5,6 +5,7 @@ import aio_pika
 import pytest
 from pymongo import MongoClient
 from suture_chassis.custody import verify_message
+from suture_contracts import ids
 from suture_contracts.base import Principal, Reply
 from suture_contracts.commands import ListTargets
 from suture_contracts.custody import SIGNATURE_HEADER
@@ -34,7 +35,14 @@ async def test_an_event_published_as_a_service_bears_its_signature(wire: Wire, t
     await wire.publish(FINDING, as_="analyzer")
     await wire.expect(RcaReceived)
     (seen,) = wire.seen()
-    identity = verify_message(trust.store, seen.headers[SIGNATURE_HEADER], seen.type, seen.body)
+    identity = verify_message(
+        trust.store,
+        seen.headers[SIGNATURE_HEADER],
+        id=seen.id,
+        source=seen.source,
+        type=seen.type,
+        digest=ids.sha256(seen.body),
+    )
     assert (identity.name, identity.kind) == ("analyzer", "service")
 
 

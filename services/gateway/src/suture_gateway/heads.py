@@ -12,11 +12,8 @@ from typing import Any, Protocol
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from suture_chassis.custody import Signer, message_pae
-
-from suture_gateway.chain import Head
-
-HEAD_TYPE = "journal.head"
-"""What a signed head's bytes are signed as."""
+from suture_chassis.custody.audit import HEAD_TYPE
+from suture_chassis.custody.chain import Head
 
 
 class Logger(Protocol):

@@ -11,11 +11,11 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, PyMongoError
+from suture_chassis.custody.chain import Fact, Head, link
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_contracts.base import Event
 
-from suture_gateway.chain import Fact, Head, link
 from suture_gateway.fold import remediation_of
 
 Collection = AsyncCollection[dict[str, Any]]
@@ -157,6 +157,7 @@ def _fact(received: Received[Event]) -> Fact:
         at_ms=int((_time(received) - _EPOCH).total_seconds() * 1000),
         body_digest=received.digest,
         signer=received.signer,
+        signature=received.signature,
     )
 
 
@@ -184,6 +185,7 @@ def _document(waiting: _Waiting, place: Head, previous: str) -> dict[str, Any]:
         "body_digest": fact.body_digest,
         "body": waiting.body,
         "signer": fact.signer,
+        "signature": fact.signature,
         "previous": previous,
         "digest": place.digest,
     }

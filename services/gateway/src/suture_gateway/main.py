@@ -8,6 +8,7 @@ from pydantic import Field
 from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 
+from suture_gateway.audit import JournalReads
 from suture_gateway.handlers import Handlers
 from suture_gateway.heads import HeadSigner
 from suture_gateway.http.app import create_app
@@ -85,6 +86,7 @@ def _api(service: Service, settings: Settings, reads: Remediations, idempotency:
         callers=RateLimit(settings.gateway_rate_per_second, settings.gateway_rate_burst),
         strangers=RateLimit(2, 20),
         letters=service.dead_letters,
+        journal=JournalReads(service.store.collection("journal"), service.store.collection("journal_heads")),
         ready=away,
     )
 

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
+from suture_chassis.custody.chain import Fact, Head, fact_of
 from suture_contracts.base import Event
 from suture_contracts.topology import EVENTS
 
-from suture_gateway.chain import Fact, Head, fact_of
 from suture_gateway.change import Change
 from suture_gateway.fold import fold
 from suture_gateway.journal import time_of

@@ -14,6 +14,8 @@ import httpx
 import pytest
 from pymongo import AsyncMongoClient
 from suture_chassis.app import Service
+from suture_chassis.custody.audit import Audit, JournalEntry
+from suture_chassis.custody.chain import Head
 from suture_chassis.messages import Received
 from suture_chassis.settings import ChassisSettings
 from suture_contracts.base import Command, Reply
@@ -125,6 +127,18 @@ async def stored(store_url: str, database: str) -> AsyncIterator[Any]:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(store_url, tz_aware=True)
     yield client[database]
     await client.close()
+
+
+@pytest.fixture
+def audited(trust: Any) -> Callable[[list[dict[str, Any]]], Head]:
+    """The head of journal entries in which an auditor finds nothing wrong."""
+
+    def check(entries: list[dict[str, Any]]) -> Head:
+        audit = Audit(trust.store, ())
+        assert list(audit.check(map(JournalEntry.of, entries))) == []
+        return audit.head
+
+    return check
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from suture_chassis.custody import message_pae
+from suture_chassis.custody.audit import HEAD_TYPE, Audit, JournalEntry, SignedHead
+from suture_chassis.custody.chain import Head
 from suture_contracts import ids
 from suture_contracts.base import Event
 from suture_contracts.examples import example
 from suture_contracts.topology import EVENTS, PUBLISHERS
 from suture_gateway import projection
-from suture_gateway.chain import Head, verify
 from suture_gateway.change import merge
 from suture_gateway.fold import fold
-from suture_gateway.heads import HEAD_TYPE
 
 
 async def entries_of(stored: Any) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ async def entries_of(stored: Any) -> list[dict[str, Any]]:
 
 
 async def test_every_event_is_journalled_once_in_a_chain_that_verifies(
-    gateway: Any, wire: Any, stored: Any, eventually: Any
+    audited: Any, gateway: Any, wire: Any, stored: Any, eventually: Any
 ) -> None:
     for kind in EVENTS:
         for _ in range(2):
@@ -45,7 +45,7 @@ async def test_every_event_is_journalled_once_in_a_chain_that_verifies(
     entries = await entries_of(stored)
     assert {entry["type"] for entry in entries} == set(EVENTS)
     assert len(entries) == len(EVENTS)
-    head = verify(entries)
+    head = audited(entries)
     assert head == Head(len(EVENTS), entries[-1]["digest"])
     signers = {entry["type"]: entry["signer"] for entry in entries}
     assert signers == {kind: PUBLISHERS.get(kind) for kind in EVENTS}
@@ -187,7 +187,7 @@ async def test_what_is_not_written_yet_is_written_for_who_asks(
 
 
 async def test_kill_9_at_any_moment_loses_nothing_and_journals_nothing_twice(
-    trust: Any, keys_file: Path, wire: Any, stored: Any, eventually: Any
+    audited: Any, trust: Any, keys_file: Path, wire: Any, stored: Any, eventually: Any
 ) -> None:
     environment = {
         **os.environ,
@@ -224,7 +224,7 @@ async def test_kill_9_at_any_moment_loses_nothing_and_journals_nothing_twice(
         process.kill()
         await process.wait()
     entries = await entries_of(stored)
-    assert verify(entries) == Head(count * 2, entries[-1]["digest"])
+    assert audited(entries) == Head(count * 2, entries[-1]["digest"])
     assert len({entry["key"] for entry in entries}) == count * 2
     both = {"states.0": {"$exists": True}, "states.10": {"$exists": True}}
     assert await stored["remediations"].count_documents(both) == count
@@ -249,7 +249,7 @@ async def test_an_entry_that_a_crash_left_unfolded_is_folded_at_the_next_start(
 
 
 async def test_two_gateways_write_one_chain(
-    gateway_settings: dict[str, Any], run_gateway: Any, wire: Any, stored: Any, eventually: Any
+    audited: Any, gateway_settings: dict[str, Any], run_gateway: Any, wire: Any, stored: Any, eventually: Any
 ) -> None:
     count = 200
     other = {**gateway_settings, "instance": "1"}
@@ -262,7 +262,7 @@ async def test_two_gateways_write_one_chain(
 
         await eventually(folded, 60)
         entries = await entries_of(stored)
-    assert verify(entries) == Head(count, entries[-1]["digest"])
+    assert audited(entries) == Head(count, entries[-1]["digest"])
     assert len({entry["key"] for entry in entries}) == count
 
 
@@ -294,3 +294,50 @@ async def test_a_strangers_clock_is_not_believed(
     now = datetime.now(UTC)
     async for document in stored["remediations"].find():
         assert now - timedelta(minutes=1) < document["created"] <= now
+
+
+async def test_an_auditor_reads_the_journal_over_the_api_and_names_what_somebody_changed_in_the_store(
+    gateway: Any, wire: Any, stored: Any, eventually: Any, trust: Any
+) -> None:
+    for number in range(5):
+        await wire.publish(example("script.approved"), as_="approver", id=str(number))
+    await eventually(lambda: stored["journal_heads"].find_one({"_id": 5}))
+
+    async def audit() -> list[int]:
+        async with gateway.client("supervisor") as supervisor:
+            heads = (await supervisor.get("/api/audit/heads")).json()
+            entries: list[JournalEntry] = []
+            after = 0
+            while after is not None:
+                page = (
+                    await supervisor.get("/api/audit/entries", params={"after": after, "limit": 2})
+                ).json()
+                entries += map(JournalEntry.model_validate, page["entries"])
+                after = page["next_after"]
+        checked = Audit(trust.store, map(SignedHead.model_validate, heads["heads"]))
+        return [each.seq for each in checked.check(entries)]
+
+    assert await audit() == []
+    entry = await stored["journal"].find_one({"_id": 2})
+    await stored["journal"].update_one({"_id": 2}, {"$set": {"body": entry["body"].replace(b"a", b"b", 1)}})
+    assert await audit() == [2]
+    await stored["journal"].delete_one({"_id": 3})
+    assert await audit() == [2, 3]
+    await stored["journal"].delete_many({"_id": {"$gt": 3}})
+    assert await audit() == [2, 3]
+
+
+async def test_a_remediations_entries_are_read_apart(gateway: Any, wire: Any, eventually: Any) -> None:
+    one, other = (example("script.approved").model_copy(update={"remediation_id": uuid4()}) for _ in range(2))
+    for number, event in enumerate((one, other, one)):
+        await wire.publish(event, as_="approver", id=str(number))
+    async with gateway.client("supervisor") as supervisor:
+        query = {"remediation_id": str(one.remediation_id)}
+
+        async def both() -> Any:
+            page = (await supervisor.get("/api/audit/entries", params=query)).json()
+            return page if len(page["entries"]) == 2 else None
+
+        page = await eventually(both)
+    assert {entry["remediation_id"] for entry in page["entries"]} == {str(one.remediation_id)}
+    assert page["next_after"] is None

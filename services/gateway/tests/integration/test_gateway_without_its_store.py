@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from suture_chassis.custody.chain import Head
 from suture_contracts.base import Event
 from suture_contracts.examples import example
-from suture_gateway.chain import Head, verify
 from suture_local.store import EmbeddedStore
 
 pytestmark = pytest.mark.chaos
@@ -34,7 +34,12 @@ def finding(number: int) -> Event:
 
 
 async def test_kill_9_of_the_store_leaves_a_chain_that_goes_on(
-    gateway_settings: dict[str, Any], run_gateway: Any, wire: Any, own_store: EmbeddedStore, eventually: Any
+    audited: Any,
+    gateway_settings: dict[str, Any],
+    run_gateway: Any,
+    wire: Any,
+    own_store: EmbeddedStore,
+    eventually: Any,
 ) -> None:
     settings = {**gateway_settings, "store_url": own_store.url, "store_database": "journalled"}
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(own_store.url)
@@ -57,5 +62,5 @@ async def test_kill_9_of_the_store_leaves_a_chain_that_goes_on(
         await eventually(folded, 60)
         entries = await journal.find().sort([("_id", 1)]).to_list()
     await client.close()
-    assert verify(entries) == Head(COUNT, entries[-1]["digest"])
+    assert audited(entries) == Head(COUNT, entries[-1]["digest"])
     assert await wire.dead_letters() == []

@@ -42,6 +42,7 @@ async def test_nobody_gets_in_without_a_known_key(as_role: Any, authorization: s
         ("GET", "/api/remediations"),
         ("POST", "/api/findings"),
         ("GET", "/api/dead-letters"),
+        ("GET", "/api/audit/entries"),
     ):
         answer = await as_role(None).request(method, path, headers=headers)
         assert problem(answer, 401, "Authorization")["remedy"]
@@ -67,6 +68,8 @@ async def test_a_key_is_refused_before_a_body_is_read(as_role: Any) -> None:
         ("agent", "POST", "/api/resume"),
         ("agent", "POST", f"/api/remediations/{SCRIPT}/rollback"),
         ("agent", "GET", "/api/dead-letters"),
+        ("operator", "GET", "/api/audit/entries"),
+        ("agent", "GET", "/api/audit/heads"),
         ("supervisor", "GET", "/api/dead-letters"),
         ("supervisor", "GET", "/api/dead-letters/x"),
         ("supervisor", "POST", "/api/dead-letters/x/replay"),

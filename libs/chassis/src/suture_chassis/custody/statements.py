@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +18,7 @@ from suture_chassis.errors import PermanentError
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 _MAX_PAYLOAD_BYTES = 300_000
-_MAX_HEADER_CHARACTERS = 400
+MAX_SIGNATURE_CHARACTERS = 400
 _KEYS = {"_type", "subject", "predicateType", "predicate"}
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,22 +30,43 @@ def pae(payload_type: str, body: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
 
 
-def message_pae(message_type: str, body: bytes) -> bytes:
-    """What a message's header signature is over; no statement's encoding can equal it."""
-    return pae(f"application/vnd.suture.{message_type}+json", body)
+def message_pae(message_type: str, content: bytes) -> bytes:
+    """What is signed of that type beside statements; no statement's encoding can equal it."""
+    return pae(f"application/vnd.suture.{message_type}+json", content)
 
 
-def sign_message(signer: Signer, message_type: str, body: bytes) -> str:
-    """The header's value, ``<key id>:<base64>``, for a message of that type with that body."""
-    return f"{signer.keyid}:{base64.b64encode(signer.sign(message_pae(message_type, body))).decode()}"
+def sign_message(signer: Signer, *, id: str, source: str, type: str, digest: str) -> str:
+    """The header's value, ``<key id>:<base64>``, for a message with these CloudEvents attributes.
+
+    ``digest`` is its body's SHA-256 in hexadecimal.
+    """
+    signature = signer.sign(_identified(id, source, type, digest))
+    return f"{signer.keyid}:{base64.b64encode(signature).decode()}"
 
 
-def verify_message(trust: TrustStore, header: object, message_type: str, body: bytes) -> Identity:
-    """Who signed a message. Raises UnknownKey, RevokedKey or InvalidSignature (a malformed header too)."""
-    if not isinstance(header, str) or len(header) > _MAX_HEADER_CHARACTERS:
+def verify_message(
+    trust: TrustStore,
+    header: object,
+    *,
+    id: str,
+    source: str,
+    type: str,
+    digest: str,
+    at: datetime | None = None,
+) -> Identity:
+    """Who signed a message, by the keys that were valid ``at`` (now).
+
+    Raises UnknownKey, RevokedKey or InvalidSignature (a malformed header too).
+    """
+    if not isinstance(header, str) or len(header) > MAX_SIGNATURE_CHARACTERS:
         raise _invalid("the signature header is missing or malformed", "sign the message")
     keyid, _, encoded = header.rpartition(":")
-    return trust.verify(keyid, message_pae(message_type, body), _signature(encoded))
+    return trust.verify(keyid, _identified(id, source, type, digest), _signature(encoded), at)
+
+
+def _identified(id: str, source: str, type: str, digest: str) -> bytes:
+    # Each part with its length: no other id and source can give the same bytes.
+    return message_pae(type, f"{len(source)} {source} {len(id)} {id} {digest}".encode())
 
 
 def seal(

@@ -10,6 +10,7 @@ from suture_contracts.base import Problem
 
 from suture_gateway.http import (
     actions,
+    audit,
     dead_letters,
     problems,
     remediations,
@@ -44,7 +45,7 @@ def create_app(api: Api) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    routers = [m.router for m in (scripts, actions, templates, remediations, targets, dead_letters)]
+    routers = [m.router for m in (scripts, actions, templates, remediations, targets, dead_letters, audit)]
     for router in routers:
         app.include_router(router)
 

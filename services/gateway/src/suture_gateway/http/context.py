@@ -16,6 +16,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from suture_chassis.dead_letters import DeadLetters
 from suture_contracts.base import Command, Principal, Reply, Role
 
+from suture_gateway.audit import JournalReads
 from suture_gateway.http.problems import HttpProblem, problem, too_many
 from suture_gateway.idempotency import IdempotencyKeys
 from suture_gateway.keys import KeyRing
@@ -46,6 +47,7 @@ class Api:
     callers: RateLimit
     strangers: RateLimit
     letters: DeadLetters
+    journal: JournalReads
     ready: Callable[[], Awaitable[str | None]]
 
 

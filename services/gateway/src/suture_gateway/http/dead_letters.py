@@ -8,18 +8,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from suture_gateway.http.context import api_of
-from suture_gateway.http.parameters import LetterId, LetterKeeper, Limit
+from suture_gateway.http.parameters import LetterCursor, LetterId, LetterKeeper, LetterPrefix, Limit
 
 router = APIRouter(prefix="/api/dead-letters", tags=["dead letters"])
 
 
 @router.get("")
-async def list_letters(request: Request, caller: LetterKeeper, limit: Limit = 50) -> JSONResponse:
+async def list_letters(
+    request: Request,
+    caller: LetterKeeper,
+    limit: Limit = 50,
+    after: LetterCursor = "",
+    begins: LetterPrefix = "",
+) -> JSONResponse:
     """The oldest dead letters, each with reason, field, remedy and where it came from; bodies only by id."""
-    letters = [dataclasses.asdict(letter) for letter in await api_of(request).letters.list(limit)]
+    page = await api_of(request).letters.list(limit, after=after, begins=begins)
+    letters = [dataclasses.asdict(letter) for letter in page.letters]
     for letter in letters:
         del letter["body"], letter["stack"]
-    return JSONResponse({"dead_letters": letters})
+    return JSONResponse({"dead_letters": letters, "next_after": page.next})
 
 
 @router.get("/{letter_id}")

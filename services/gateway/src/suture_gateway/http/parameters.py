@@ -26,6 +26,12 @@ Word = Annotated[str | None, Query(min_length=1, max_length=40, pattern=r"^[A-Za
 Reference = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 TargetId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 TemplateId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
+LetterCursor = Annotated[
+    str, Query(max_length=200, pattern=r"^[\w.:+-]*$", description="next_after of the last page")
+]
+LetterPrefix = Annotated[
+    str, Query(max_length=200, pattern=r"^[\w.:-]*$", description="Only those whose id begins so")
+]
 LetterId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:-]+$")]
 
 
