@@ -22,6 +22,7 @@ COMMANDS = {
     "deny": "suture_cli.deny:deny",
     "rollback": "suture_cli.rollback:rollback",
     "validate": "suture_cli.validate:validate",
+    "generate": "suture_cli.generate:generate",
     "targets": "suture_cli.targets:targets",
     "dead-letters": "suture_cli.dead_letters:dead_letters",
     "stop": "suture_cli.stop:stop",
