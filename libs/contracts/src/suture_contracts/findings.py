@@ -92,6 +92,9 @@ class VulnerabilityReported(Event):
     TYPE: ClassVar[str] = "vulnerability.reported"
 
     vulnerability_id: Name
+    also_closes: tuple[Name, ...] = Field(
+        default=(), max_length=1_000, description="Further advisories that the same fixed version closes"
+    )
     package: Line | None = None
     installed_version: Line | None = None
     fixed_version: Line | None = None
