@@ -23,6 +23,8 @@ COMMANDS = {
     "rollback": "suture_cli.rollback:rollback",
     "validate": "suture_cli.validate:validate",
     "generate": "suture_cli.generate:generate",
+    "batch": "suture_cli.batch:batch",
+    "templates": "suture_cli.templates:templates",
     "targets": "suture_cli.targets:targets",
     "dead-letters": "suture_cli.dead_letters:dead_letters",
     "stop": "suture_cli.stop:stop",

@@ -15,6 +15,7 @@ from suture_contracts.target import Target
 from suture_contracts.template import Template
 
 from suture_generation.errors import GenerationError
+from suture_generation.injection import suspicion
 from suture_generation.keywords import Keywords
 from suture_generation.objects import facts_of, names_object
 from suture_generation.parameters import resolve_parameters
@@ -23,6 +24,8 @@ from suture_generation.schema import validate_parameters
 from suture_generation.vulnerabilities import PatchType, VulnerabilityAnalysis, analyze_vulnerability
 
 VULNERABILITY_CATEGORY = "Vulnerability"
+SUSPECTED = "suspected_injection"
+LOW_CONFIDENCE = 0.3
 _DETECTED_BY_SCANNER = 0.9
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[t ][\d:.,]+z?")
 
@@ -139,6 +142,7 @@ def analyze_rca(rca: RcaReceived, targets: Sequence[Target], templates: Template
         fingerprint=_fingerprint(rca.root_cause_category, rca.root_cause_details, _systems_of(rca), targets),
         facts=facts_of(rca),
     )
+    finding = _suspected(finding)
     judged = _judge(finding, targets, templates)
     if not judged.actionable or targets or names_object(rca):
         return judged
@@ -171,9 +175,19 @@ def analyze_report(
         ),
         facts=judged.facts(vulnerability),
     )
+    finding = _suspected(finding)
     if reason := _nothing_to_patch(vulnerability, judged):
         return _no_action(finding, reason)
     return _judge(finding, targets, templates)
+
+
+def _suspected(finding: Finding) -> Finding:
+    """The finding; LOW, and saying why, where its text gives instructions to whoever reads it."""
+    why = suspicion((finding.details, *finding.suggested_actions, *finding.affected_systems))
+    if why is None:
+        return finding
+    facts = {**finding.facts, SUSPECTED: why}
+    return finding.model_copy(update={"facts": facts, "confidence": min(finding.confidence, LOW_CONFIDENCE)})
 
 
 def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) -> Analysis:
@@ -184,13 +198,18 @@ def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) ->
     predefined = templates.predefined_for(finding, targets, but=template)
     return Analysis(
         actionable=True,
-        reason=template.title if template else approach.summary,
+        reason=_reason(finding, template.title if template else approach.summary),
         finding=finding,
         script_type=template.script_type if template else _script_type(approach, targets),
         complexity=template.complexity if template else approach.complexity,
         template=template,
         predefined=predefined,
     )
+
+
+def _reason(finding: Finding, reason: str) -> str:
+    suspected = finding.facts.get(SUSPECTED)
+    return f"{reason}; confidence is LOW, because the finding's text {suspected}" if suspected else reason
 
 
 def _no_action(finding: Finding, reason: str) -> Analysis:

@@ -21,7 +21,7 @@ from suture_generation.providers import ModelError, Provider
 from suture_generation.render import TemplateCache
 from suture_generation.rows import Row, read_row
 
-MAX_REPAIRS = 3
+MAX_REPAIRS = 2
 """How often a model may correct a script that the safety analysis refused."""
 
 

@@ -15,6 +15,7 @@ from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptGener
 from suture_contracts.script import Script
 
 from suture_generator.domain import (
+    MODEL_ORIGINS,
     Ask,
     Made,
     Place,
@@ -24,11 +25,13 @@ from suture_generator.domain import (
     failed,
     generated,
     history_of,
+    reused,
 )
 
 SCRIPTS = "generative_remediation_scripts"
 OUTCOMES = "generation_outcomes"
 MAX_REFUSAL_FINDINGS = 50
+MOST_LOOKED_AT = 20
 _TRIES = 5
 LINGER_SECONDS = 0.25
 """Outcomes are kept for later: nobody waits for them, and many share a write."""
@@ -58,6 +61,8 @@ class Generator:
         """The first script of an analysis, or the next revision where it was judged again."""
         id = str(ids.script_id(analysis.remediation_id))
         step = self._planner.first(analysis)
+        if not isinstance(step, Made):
+            step = await self._succeeded_before(id, analysis) or step
         place = Place(ids.script_id(analysis.remediation_id), 1, 0, cause.caused())
         of_analysis = {
             "analysis": cause.body,
@@ -87,6 +92,23 @@ class Generator:
             await self._generate_again(conflict.current, step, analysis, of_analysis, cause)
         if isinstance(step, Ask):
             self._on_ask(id)
+
+    async def _succeeded_before(self, id: str, analysis: RcaAnalyzed) -> Made | None:
+        """The script of an equal finding whose last run succeeded; templates need none."""
+        query = {
+            "fingerprint": analysis.finding.fingerprint,
+            "state": "generated",
+            "origin": {"$in": list(MODEL_ORIGINS)},
+            "reversibility": {"$exists": True},
+            "_id": {"$ne": id},
+        }
+        equal = await self._collection.find(query).sort("_id", 1).to_list(MOST_LOOKED_AT)
+        for document in equal:
+            of_it = {"script_id": document["_id"], "revision": document["revision"]}
+            runs = await self._outcome_collection.find(of_it).sort("at", -1).to_list(1)
+            if runs and runs[0]["state"] == "succeeded":
+                return reused(document, analysis)
+        return None
 
     async def after_refusal(self, rejected: ScriptRejected, cause: Received[ScriptRejected]) -> None:
         """The next attempt; a refusal of an older revision, or a final one, changes nothing."""

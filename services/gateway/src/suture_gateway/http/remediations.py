@@ -18,7 +18,7 @@ from suture_gateway.http.bodies import MAX_BODY_BYTES, documented, json_body, pa
 from suture_gateway.http.context import api_of, send
 from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
 from suture_gateway.http.problems import problem
-from suture_gateway.http.requests import ReasonRequest
+from suture_gateway.http.requests import BatchRequest, ReasonRequest
 from suture_gateway.reading import state_of
 from suture_gateway.reads import Document
 from suture_gateway.views import remediation_summary, remediation_view
@@ -57,6 +57,18 @@ async def submit_vulnerability(request: Request, caller: Reader) -> JSONResponse
     request.state.body = data
     vulnerability = parsed(data, VulnerabilityReported)
     return await _open(request, caller, vulnerability=vulnerability, start=vulnerability.start)
+
+
+@router.post("/vulnerabilities/batch", status_code=202, openapi_extra=documented(BatchRequest))
+async def open_batch(
+    request: Request, caller: Operator, body: Annotated[BatchRequest, Depends(json_body(BatchRequest))]
+) -> JSONResponse:
+    """Open a remediation for each reported vulnerability of the filter, once a day each.
+
+    ``next`` of the answer is the ``after`` of the request that takes the rest.
+    """
+    reply = await send(request, caller, commands.Batch, **body.model_dump(exclude_none=True))
+    return JSONResponse(reply.body, 202)
 
 
 async def _open(request: Request, caller: Principal, **fields: object) -> JSONResponse:
