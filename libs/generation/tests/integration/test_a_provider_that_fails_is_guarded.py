@@ -29,10 +29,10 @@ async def guarded(model_server: ModelServer) -> AsyncIterator[Build]:
 
     def build(**options: object) -> GuardedProvider:
         first = get_llm_client(
-            "openai", model="gpt-4.1", base_url=model_server.openai_url, api_key="k", timeout=5
+            "openai", model="gpt-5.4", base_url=model_server.openai_url, api_key="k", timeout=5
         )
         second = get_llm_client(
-            "anthropic", model="claude-sonnet-4-5", base_url=model_server.url, api_key="k", timeout=5
+            "anthropic", model="claude-sonnet-5", base_url=model_server.url, api_key="k", timeout=5
         )
         made = GuardedProvider(first, second if options.pop("fallback", False) else None, **options)  # type: ignore[arg-type]
         opened.append(made)
@@ -90,6 +90,6 @@ async def test_calls_at_once_are_bounded(guarded: Build, model_server: ModelServ
 
 
 def test_a_known_model_has_its_price_and_one_of_ones_own_costs_nothing() -> None:
-    assert cost_usd("openai", "gpt-4.1", 1_000_000, 0) > 0
+    assert cost_usd("openai", "gpt-5.4", 1_000_000, 0) > 0
     assert cost_usd("openai", "my-own-model", 1_000_000, 0) == 0
     assert cost_usd("none", "none", 0, 0) == 0

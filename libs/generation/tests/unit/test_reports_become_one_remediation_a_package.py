@@ -112,7 +112,7 @@ def test_a_large_report_is_read_in_a_fraction_of_its_size(
         file.write('{"SchemaVersion": 2, "Results": [{"Vulnerabilities": [')
         filler = "x" * 4_000
         for number in range(2_000):
-            one = entry(f"CVE-2022-{number}", f"1.{number}-1", f"package-{number % 300}", Description=filler)
+            one = entry(f"CVE-2022-{number}", f"1.{number}-1", f"package-{number % 50}", Description=filler)
             file.write(("," if number else "") + json.dumps(one))
         file.write("]}]}")
     size = path.stat().st_size
@@ -121,5 +121,5 @@ def test_a_large_report_is_read_in_a_fraction_of_its_size(
         packages = list(read_report(source))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(packages) == 300
+    assert len(packages) == 50
     assert most < size / 4
