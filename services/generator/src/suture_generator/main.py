@@ -12,6 +12,7 @@ from suture_generation.providers import Budget, GuardedProvider, Provider, get_l
 
 from suture_generator.domain import Planner
 from suture_generator.handlers import Handlers
+from suture_generator.metrics import Metrics
 from suture_generator.service import Generator
 from suture_generator.worker import ModelWorker
 
@@ -56,7 +57,7 @@ def build(settings: Settings) -> Service:
         concurrency=settings.generator_concurrency,
         deadline=settings.generator_deadline,
     )
-    generator = Generator(service.store, planner, service.log, worker.take)
+    generator = Generator(service.store, planner, service.log, worker.take, Metrics(service.metrics.registry))
     handlers = Handlers(generator)
 
     service.on(events.RcaAnalyzed, handlers.on_rca_analyzed)

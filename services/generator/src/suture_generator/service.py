@@ -27,6 +27,7 @@ from suture_generator.domain import (
     history_of,
     reused,
 )
+from suture_generator.metrics import Metrics
 
 SCRIPTS = "generative_remediation_scripts"
 OUTCOMES = "generation_outcomes"
@@ -41,7 +42,12 @@ class Generator:
     """Owns the scripts. ``on_ask`` is told the id of each document that a model is to work on."""
 
     def __init__(
-        self, store: Store, planner: Planner, log: FilteringBoundLogger, on_ask: Callable[[str], None]
+        self,
+        store: Store,
+        planner: Planner,
+        log: FilteringBoundLogger,
+        on_ask: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
         self._collection = store.collection(SCRIPTS)
         self._scripts = store.documents(SCRIPTS)
@@ -50,6 +56,7 @@ class Generator:
         self._planner = planner
         self._log = log
         self._on_ask = on_ask
+        self._metrics = metrics
 
     async def prepare(self) -> None:
         await self._collection.create_index("state")
@@ -88,6 +95,7 @@ class Generator:
         }
         try:
             await self._scripts.insert(document, events=events, cause=cause)
+            self._count(events)
         except Conflict as conflict:
             await self._generate_again(conflict.current, step, analysis, of_analysis, cause)
         if isinstance(step, Ask):
@@ -156,6 +164,7 @@ class Generator:
                 events=events,
                 cause=cause,
             )
+            self._count(events)
         except Conflict as conflict:
             if not conflict.current:
                 raise
@@ -194,6 +203,13 @@ class Generator:
             guard = {"analysis_sequence": {"$lt": analysis.sequence}}
             current = await self.advance(current, step, analysis, cause.caused(), guard, cause, of_analysis)
         raise TemporaryError(f"script {document['_id']} changes faster than it can be written")
+
+    def _count(self, events: Sequence[RemediationEvent]) -> None:
+        for event in events:
+            if isinstance(event, ScriptGenerated):
+                self._metrics.generated(event.origin, event.confidence_parts, event.model)
+            else:
+                self._metrics.failed()
 
     def _events(self, step: Step, analysis: RcaAnalyzed, place: Place) -> list[RemediationEvent]:
         if isinstance(step, Ask):
