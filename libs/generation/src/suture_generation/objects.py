@@ -21,6 +21,13 @@ _KINDS = (
     *("networkpolicy", "horizontalpodautoscaler", "hpa", "resourcequota", "role", "serviceaccount"),
     *("persistentvolumeclaim", "pvc", "schedule"),
 )
+_CHAOS = frozenset(
+    (
+        *("podchaos", "networkchaos", "iochaos", "stresschaos", "httpchaos"),
+        *("dnschaos", "timechaos", "jvmchaos", "kernelchaos"),
+    )
+)
+_POLICIES = frozenset(("networkpolicy", "authorizationpolicy", "peerauthentication"))
 _SHORT = {"hpa": "horizontalpodautoscaler", "pvc": "persistentvolumeclaim"}
 _POD_OF_DEPLOYMENT = re.compile(rf"({_NAME})-[0-9a-f]{{6,10}}-[a-z0-9]{{5}}")
 _KIND = "|".join(_KINDS)
@@ -89,6 +96,12 @@ def _from_objects(objects: Sequence[tuple[str, str, str | None]]) -> dict[str, A
             facts.setdefault("namespace", namespace)
         if (workload := _workload(kind, name)) is not None:
             workloads.append(workload)
+        if kind in _CHAOS:
+            facts.setdefault("chaos_kind", kind)
+            facts.setdefault("chaos_experiment", name)
+        if kind in _POLICIES:
+            facts.setdefault("policy_kind", kind)
+            facts.setdefault("policy", name)
         if kind == "microservice":
             facts.setdefault("service", name)
         elif kind != "namespace":
