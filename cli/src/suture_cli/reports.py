@@ -38,11 +38,13 @@ def opened(file: str) -> Iterator[IO[bytes]]:
 
 
 def is_report(source: IO[bytes]) -> bool:
+    start = source.read(_START_BYTES)
+    source.seek(0)
+    if b'"vulnerability_id"' in start or b'"anomaly_id"' in start:
+        return False
     from suture_generation import reports
 
-    found = reports.is_report(source.read(_START_BYTES))
-    source.seek(0)
-    return found
+    return reports.is_report(start)
 
 
 def submit_report(client: Client, source: IO[bytes], name: str, host: str | None, *, as_json: bool) -> int:

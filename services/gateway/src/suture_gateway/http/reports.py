@@ -13,7 +13,6 @@ from fastapi import Request
 from suture_contracts import commands
 from suture_contracts.base import Principal, Reply
 from suture_contracts.findings import VulnerabilityReported
-from suture_generation.reports import ReportInvalid, is_report, read_report
 
 from suture_gateway.http.bodies import MAX_BODY_BYTES
 from suture_gateway.http.context import COMMAND_LIFE, api_of
@@ -55,11 +54,18 @@ def looks_like_report(body: IO[bytes]) -> bool:
     body.seek(0)
     start = body.read(65_536)
     body.seek(0)
+    if b'"vulnerability_id"' in start:
+        return False
+    # Here, not above: most gateways never see a report, and reading one takes a library.
+    from suture_generation.reports import is_report
+
     return is_report(start)
 
 
 async def open_all(request: Request, caller: Principal, body: IO[bytes]) -> dict[str, Any]:
     """One remediation for each package of the report; the same report again opens the same ones."""
+    from suture_generation.reports import ReportInvalid, read_report
+
     host = request.query_params.get("host")
     try:
         found = await asyncio.to_thread(lambda: list(read_report(body, host[:300] if host else None)))
