@@ -51,6 +51,9 @@ class Client:
         """``key`` is an idempotency key: the same one has one effect and gets the same answer."""
         return self._call("POST", path, body=body, headers={"Idempotency-Key": key} if key else {})
 
+    def put(self, path: str, body: object) -> dict[str, Any]:
+        return self._call("PUT", path, body=body)
+
     def delete(self, path: str) -> dict[str, Any]:
         return self._call("DELETE", path)
 

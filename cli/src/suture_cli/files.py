@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import IO, Any
 
 from suture_cli.failures import BadInput
 
@@ -12,10 +12,12 @@ MAX_BYTES = 1_048_576
 """The API takes no larger body."""
 
 
-def read_text(name: str) -> str:
-    """The text of a file, or of stdin for ``-``; raises BadInput."""
+def read_text(name: str, source: IO[bytes] | None = None) -> str:
+    """The text of a file, or of stdin for ``-``, or of what was opened already; raises BadInput."""
     try:
-        if name == "-":
+        if source is not None:
+            content = source.read(MAX_BYTES + 1)
+        elif name == "-":
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with open(name, "rb") as file:
@@ -31,10 +33,10 @@ def read_text(name: str) -> str:
         raise BadInput(f"{name} is not UTF-8 text (byte {error.start})", remedy="save it as UTF-8") from None
 
 
-def read_json(name: str) -> Any:
+def read_json(name: str, source: IO[bytes] | None = None) -> Any:
     """The JSON of a file or of stdin; raises BadInput with line and column."""
     try:
-        return json.loads(read_text(name))
+        return json.loads(read_text(name, source))
     except json.JSONDecodeError as error:
         raise BadInput(
             f"{name} is not JSON: {error.msg} at line {error.lineno} column {error.colno}",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from suture_cli.client import Client, open_client
-from suture_cli.failures import BadInput
+from suture_cli.failures import DONE, OTHER_END, BadInput
 from suture_cli.files import read_json
 from suture_cli.follow import follow
 from suture_cli.options import WaitCommand, json_option, role_option, wait_option
+from suture_cli.reports import is_report, opened, submit_report
 from suture_cli.terminal import print_json
 
 PATHS = {"finding": "/api/findings", "vulnerability": "/api/vulnerabilities"}
@@ -21,12 +22,14 @@ PATHS = {"finding": "/api/findings", "vulnerability": "/api/vulnerabilities"}
 @click.argument("file")
 @wait_option
 @click.option("--key", help="Idempotency key: submitting again with the same one changes nothing.")
+@click.option("--host", help="Whom a report is of, where it does not say; known as the target's name.")
 @role_option("operator")
 @json_option
 @click.pass_context
 def submit(
     ctx: click.Context,
     file: str,
+    host: str | None,
     wait_seconds: float | None,
     key: str | None,
     role: str | None,
@@ -34,10 +37,16 @@ def submit(
 ) -> None:
     """Submit FILE (JSON, - for stdin): a root-cause finding, a vulnerability, or an example that holds one.
 
+    FILE may also be a report: OSV records, Trivy's or Grype's JSON; each package of it becomes a remediation.
+
     With --wait the exit code tells the end: 0 succeeded, already_remediated or no_action; 1 another end; 4 it
     still waits. One that needs someone (awaiting_approval, awaiting_target) is not waited for any longer.
     """
-    kind, document = read_submission(file)
+    with opened(file) as source:
+        if is_report(source):
+            with open_client(role, "operator") as client:
+                ctx.exit(OTHER_END if submit_report(client, source, file, host, as_json=as_json) else DONE)
+        kind, document = read_submission(file, source)
     with open_client(role, "operator") as client:
         accepted = client.post(PATHS[kind], document, key=key)
         remediation_id = str(accepted.get("remediation_id") or accepted.get("remediationId"))
@@ -47,9 +56,9 @@ def submit(
             ctx.exit(_wait(client, remediation_id, wait_seconds, as_json))
 
 
-def read_submission(file: str) -> tuple[str, dict[str, Any]]:
+def read_submission(file: str, source: IO[bytes] | None = None) -> tuple[str, dict[str, Any]]:
     """What the file holds (``finding`` or ``vulnerability``) and its fields, checked; raises BadInput."""
-    content = read_json(file)
+    content = read_json(file, source)
     if not isinstance(content, dict):
         raise BadInput(
             f"{file} holds {type(content).__name__}, not an object", remedy="give one finding in {…}"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from suture_contracts.base import Command, Digest, Fraction, Name, ScriptText, ScriptType, Start, Text
+from suture_contracts.base import (
+    Command,
+    Digest,
+    Fraction,
+    Name,
+    ScriptText,
+    ScriptType,
+    Severity,
+    Start,
+    Text,
+)
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.target import Target
 from suture_contracts.template import Template
@@ -27,6 +38,24 @@ class Generate(Command):
         if (self.finding is None) == (self.vulnerability is None):
             raise ValueError("give either finding or vulnerability")
         return self
+
+
+class Batch(Command):
+    """To the analyzer: open a remediation for each reported vulnerability that the filter means.
+
+    One a day, vulnerability and host: the same command again opens the same ones. Reply 202:
+    ``{remediations: [{vulnerability_id, package, remediation_id, script_id}], next}``; ``next`` goes into
+    ``after`` of the command that takes the rest.
+    """
+
+    TYPE: ClassVar[str] = "batch"
+
+    severities: tuple[Severity, ...] = Field(default=("critical",), min_length=1, max_length=5)
+    vulnerability_id: Name | None = Field(default=None, description="Only this one, whatever its severity")
+    day: date
+    limit: int = Field(default=100, ge=1, le=200)
+    after: UUID | None = None
+    start: Start = "automatic"
 
 
 class ListTemplates(Command):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from suture_contracts import commands, events, findings, ids
@@ -368,6 +368,7 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "target.updated": lambda: events.TargetUpdated(target=_target(), revision=2),
     "target.removed": lambda: events.TargetRemoved(target_id="orders-host", revision=3),
     "generate": lambda: commands.Generate(**_command("agent", finding=_rca_received())),
+    "batch": lambda: commands.Batch(**_command("operator", day=date(2026, 1, 2))),
     "list-templates": lambda: commands.ListTemplates(**_command("operator")),
     "create-template": lambda: commands.CreateTemplate(**_command("supervisor", template=_template())),
     "update-template": lambda: commands.UpdateTemplate(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from suture_contracts.base import Event, Line, Name, Severity, Start, Text
+from suture_contracts.base import Event, Line, Name, Severity, Start, Text, Value
 
 CATEGORIES = (
     "Configuration",
@@ -48,6 +48,15 @@ Category = Annotated[str, Field(max_length=100), AfterValidator(_category)]
 Confidence = Annotated[float, BeforeValidator(_confidence), Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+class AffectedObject(Value):
+    """Something that a finding names: a Deployment in a namespace, a service of an application."""
+
+    kind: Line | None = None
+    name: Line | None = None
+    namespace: Line | None = None
+    application: Line | None = None
+
+
 class RcaReceived(Event):
     """A root-cause finding, as a detector publishes it."""
 
@@ -60,7 +69,21 @@ class RcaReceived(Event):
     suggested_actions: tuple[Line, ...] = Field(default=(), max_length=50)
     severity: Severity = "medium"
     affected_systems: tuple[Line, ...] = Field(default=(), max_length=50)
+    affected_objects: tuple[AffectedObject, ...] = Field(default=(), max_length=50)
+    facts: dict[str, Any] = Field(
+        default_factory=dict, max_length=50, description="What the detector measured: container, flag, …"
+    )
     start: Start = "automatic"
+
+    @field_validator("facts")
+    @classmethod
+    def _bounded(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        for name, value in facts.items():
+            if len(name) > 100 or len(str(value)) > 2_000 or "\x00" in str(value):
+                raise ValueError(
+                    f"{name[:100]!r} is longer than 2,000 characters or contains NUL; shorten it"
+                )
+        return facts
 
 
 class VulnerabilityReported(Event):
@@ -69,6 +92,9 @@ class VulnerabilityReported(Event):
     TYPE: ClassVar[str] = "vulnerability.reported"
 
     vulnerability_id: Name
+    also_closes: tuple[Name, ...] = Field(
+        default=(), max_length=1_000, description="Further advisories that the same fixed version closes"
+    )
     package: Line | None = None
     installed_version: Line | None = None
     fixed_version: Line | None = None

@@ -47,6 +47,7 @@ COMMANDS: dict[str, type[Command]] = {
     message.TYPE: message
     for message in (
         commands.Generate,
+        commands.Batch,
         commands.ListTemplates,
         commands.CreateTemplate,
         commands.UpdateTemplate,
@@ -87,6 +88,7 @@ PUBLISHERS: dict[str, str] = {
 
 OWNERS: dict[str, str] = {
     "generate": "analyzer",
+    "batch": "analyzer",
     "list-templates": "analyzer",
     "create-template": "analyzer",
     "update-template": "analyzer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suture_contracts.base import Complexity, ScriptType
 from suture_contracts.events import Finding
@@ -15,12 +15,17 @@ from suture_contracts.target import Target
 from suture_contracts.template import Template
 
 from suture_generation.errors import GenerationError
+from suture_generation.injection import suspicion
+from suture_generation.keywords import Keywords
+from suture_generation.objects import facts_of, names_object
 from suture_generation.parameters import resolve_parameters
 from suture_generation.render import TemplateCache
 from suture_generation.schema import validate_parameters
 from suture_generation.vulnerabilities import PatchType, VulnerabilityAnalysis, analyze_vulnerability
 
 VULNERABILITY_CATEGORY = "Vulnerability"
+SUSPECTED = "suspected_injection"
+LOW_CONFIDENCE = 0.3
 _DETECTED_BY_SCANNER = 0.9
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[t ][\d:.,]+z?")
 
@@ -61,6 +66,8 @@ class Analysis:
     complexity: Complexity
     template: Template | None
     predefined: Template | None
+    names_nothing: bool = False
+    """The finding names no object: where no template is filled, nothing can be changed."""
 
 
 class Templates:
@@ -68,21 +75,32 @@ class Templates:
 
     def __init__(self, templates: Iterable[Template], cache: TemplateCache | None = None) -> None:
         self._cache = cache or TemplateCache()
-        self._by_category: dict[str, list[tuple[Template, re.Pattern[str] | None]]] = {}
+        self._by_category: dict[str, dict[str, Template]] = {}
         for template in sorted(templates, key=lambda template: template.id):
-            pattern = _pattern_of(template.keywords)
             for category in template.categories:
-                self._by_category.setdefault(category, []).append((template, pattern))
+                self._by_category.setdefault(category, {})[template.id] = template
+        self._predefined = {
+            category: [template for template in of.values() if category in template.predefined_for]
+            for category, of in self._by_category.items()
+        }
+        self._keywords = {
+            category: Keywords[str](
+                (word, template.id) for template in of.values() for word in template.keywords
+            )
+            for category, of in self._by_category.items()
+        }
 
     def choose(self, finding: Finding, targets: Sequence[Target]) -> Template | None:
         """The template whose keywords the finding names; one that can be filled before one that cannot."""
+        if finding.category not in self._keywords:
+            return None
         text = " ".join(
             (finding.details, *finding.suggested_actions, str(finding.facts.get("patch_type", "")))
         )
         best: tuple[tuple[bool, int, int], Template] | None = None
-        for template, pattern in self._by_category.get(finding.category, ()):
-            hits = len({hit.casefold() for hit in pattern.findall(text)}) if pattern else 0
-            if not hits or not _suits(template, targets):
+        for id, hits in sorted(self._keywords[finding.category].said(text).items()):
+            template = self._by_category[finding.category][id]
+            if not _suits(template, targets):
                 continue
             fills, required = self._fills(template, finding, targets)
             rank = (fills, hits, required)
@@ -94,12 +112,8 @@ class Templates:
         self, finding: Finding, targets: Sequence[Target], but: Template | None = None
     ) -> Template | None:
         """The category's predefined action other than ``but``, if it can be rendered for these targets."""
-        for template, _ in self._by_category.get(finding.category, ()):
-            if (
-                template is not but
-                and finding.category in template.predefined_for
-                and _suits(template, targets)
-            ):
+        for template in self._predefined.get(finding.category, ()):
+            if template is not but and _suits(template, targets):
                 fills, _ = self._fills(template, finding, targets)
                 if fills:
                     return template
@@ -125,11 +139,16 @@ def analyze_rca(rca: RcaReceived, targets: Sequence[Target], templates: Template
         affected_systems=rca.affected_systems,
         severity=rca.severity,
         confidence=rca.confidence_score,
-        fingerprint=_fingerprint(
-            rca.root_cause_category, rca.root_cause_details, rca.affected_systems, targets
-        ),
+        fingerprint=_fingerprint(rca.root_cause_category, rca.root_cause_details, _systems_of(rca), targets),
+        facts=facts_of(rca),
     )
-    return _judge(finding, targets, templates)
+    finding = _suspected(finding)
+    judged = _judge(finding, targets, templates)
+    if not judged.actionable or targets or names_object(rca):
+        return judged
+    if judged.template is None:
+        return _no_action(finding, "the finding names no object that could be changed")
+    return replace(judged, names_nothing=True)
 
 
 def analyze_report(
@@ -156,9 +175,19 @@ def analyze_report(
         ),
         facts=judged.facts(vulnerability),
     )
+    finding = _suspected(finding)
     if reason := _nothing_to_patch(vulnerability, judged):
         return _no_action(finding, reason)
     return _judge(finding, targets, templates)
+
+
+def _suspected(finding: Finding) -> Finding:
+    """The finding; LOW, and saying why, where its text gives instructions to whoever reads it."""
+    why = suspicion((finding.details, *finding.suggested_actions, *finding.affected_systems))
+    if why is None:
+        return finding
+    facts = {**finding.facts, SUSPECTED: why}
+    return finding.model_copy(update={"facts": facts, "confidence": min(finding.confidence, LOW_CONFIDENCE)})
 
 
 def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) -> Analysis:
@@ -169,13 +198,18 @@ def _judge(finding: Finding, targets: Sequence[Target], templates: Templates) ->
     predefined = templates.predefined_for(finding, targets, but=template)
     return Analysis(
         actionable=True,
-        reason=template.title if template else approach.summary,
+        reason=_reason(finding, template.title if template else approach.summary),
         finding=finding,
         script_type=template.script_type if template else _script_type(approach, targets),
         complexity=template.complexity if template else approach.complexity,
         template=template,
         predefined=predefined,
     )
+
+
+def _reason(finding: Finding, reason: str) -> str:
+    suspected = finding.facts.get(SUSPECTED)
+    return f"{reason}; confidence is LOW, because the finding's text {suspected}" if suspected else reason
 
 
 def _no_action(finding: Finding, reason: str) -> Analysis:
@@ -205,13 +239,9 @@ def _suits(template: Template, targets: Sequence[Target]) -> bool:
     )
 
 
-def _pattern_of(keywords: Sequence[str]) -> re.Pattern[str] | None:
-    if not keywords:
-        return None
-    # Longest first, so that "missing configuration file" counts once; white space in a text is free.
-    words = sorted(keywords, key=len, reverse=True)
-    alternatives = "|".join(r"\s+".join(re.escape(part) for part in word.split()) for word in words)
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])", re.IGNORECASE)
+def _systems_of(rca: RcaReceived) -> tuple[str, ...]:
+    named = (f"{item.namespace}/{item.kind}/{item.name}" for item in rca.affected_objects)
+    return (*rca.affected_systems, *named)
 
 
 def _fingerprint(category: str, text: str, systems: Sequence[str], targets: Sequence[Target]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,48 @@ def log(folder: Path) -> dict[str, Any]:
     return {"log_path": f"{folder}/app.log", "max_bytes": 1000}
 
 
+def drifted(folder: Path) -> dict[str, Any]:
+    (folder / "app.conf").write_text("changed by hand\n")
+    return missing(folder)
+
+
+def old_files(folder: Path) -> Path:
+    for number in range(30):
+        path = folder / f"dump {number}"
+        path.write_text("x" * 100)
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    (folder / "today").write_text("new")
+    return folder
+
+
+def full(folder: Path) -> dict[str, Any]:
+    return {"folder": str(old_files(folder)), "max_bytes": 1_000}
+
+
+def crowded(folder: Path) -> dict[str, Any]:
+    return {"folder": str(old_files(folder)), "max_files": 10}
+
+
+def resolver(folder: Path) -> dict[str, Any]:
+    (folder / "resolv.conf").write_text("search x\nnameserver 10.0.0.1\nnameserver 10.0.0.2\n")
+    return {"config_path": f"{folder}/resolv.conf", "nameserver": "10.0.0.2"}
+
+
+def hosts(folder: Path) -> dict[str, Any]:
+    (folder / "hosts").write_text("127.0.0.1 localhost\n10.0.0.9 db db.internal\n")
+    return {"config_path": f"{folder}/hosts", "host_name": "db.internal", "address": "10.0.0.20"}
+
+
+def cron(folder: Path) -> dict[str, Any]:
+    (folder / "jobs").write_text("# report\n0 * * * * app /bin/report --daily\n5 5 * * * app /bin/other\n")
+    values = {"command": "/bin/report --daily", "schedule": "15 3 * * *"}
+    return {"config_path": f"{folder}/jobs", **values}
+
+
+def unrotated(folder: Path) -> dict[str, Any]:
+    return {"name": "orders", "log_path": "/srv/orders.log", "folder": str(folder)}
+
+
 CASES: list[tuple[str, Prepare]] = [
     ("missing-configuration-file", missing),
     ("missing-configuration-file", damaged),
@@ -54,6 +97,13 @@ CASES: list[tuple[str, Prepare]] = [
     ("configuration-hardening", setting),
     ("file-permissions", mode),
     ("rotate-log", log),
+    ("configuration-drift", drifted),
+    ("disk-cleanup", full),
+    ("inode-cleanup", crowded),
+    ("dns-resolver", resolver),
+    ("hosts-entry", hosts),
+    ("cron-entry", cron),
+    ("logrotate-rule", unrotated),
 ]
 
 
@@ -82,7 +132,8 @@ def test_a_fix_turns_its_check_from_failing_to_passing_and_back(
     assert applied.returncode == 0, applied.stderr
     assert run(document.verify).returncode == 0
     changed = {name for name, state in state_of(tmp_path).items() if before.get(name) != state}
-    assert {str(tmp_path / name) for name in changed} <= set(document.writes)
+    declared = {Path(write) for write in document.writes}
+    assert all({tmp_path / name, tmp_path} & declared for name in changed)
 
     taken_back = run(document.rollback)
     assert taken_back.returncode == 0, taken_back.stderr
@@ -101,8 +152,21 @@ def test_a_missing_known_good_copy_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_taking_back_what_was_never_done_changes_nothing(tmp_path: Path) -> None:
-    for template_id, prepare in CASES[1:]:
-        values = prepare(tmp_path)
-        before = state_of(tmp_path)
+    for number, (template_id, prepare) in enumerate(CASES[1:]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        values = prepare(folder)
+        before = state_of(folder)
         assert run(made(template_id, values).rollback).returncode == 0
-        assert state_of(tmp_path) == before
+        assert state_of(folder) == before
+
+
+def test_a_schedule_is_set_on_the_line_of_its_command_alone(tmp_path: Path) -> None:
+    run(made("cron-entry", cron(tmp_path)).body)
+    lines = (tmp_path / "jobs").read_text().splitlines()
+    assert lines == ["# report", "15 3 * * * app /bin/report --daily", "5 5 * * * app /bin/other"]
+
+
+def test_a_cleanup_leaves_what_is_new(tmp_path: Path) -> None:
+    run(made("disk-cleanup", full(tmp_path)).body)
+    assert {path.name for path in tmp_path.iterdir()} == {"today", "suture-backup.tar.gz"}

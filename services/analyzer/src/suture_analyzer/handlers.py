@@ -6,6 +6,7 @@ from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.base import Reply
 from suture_contracts.commands import (
+    Batch,
     CreateTemplate,
     DeleteTemplate,
     Generate,
@@ -51,6 +52,9 @@ class Handlers:
         remediation_id = await self._analyzer.open_remediation(request, received)
         body = {"remediation_id": str(remediation_id), "script_id": str(ids.script_id(remediation_id))}
         return Reply(status=202, body=body)
+
+    async def on_batch(self, received: Received[Batch]) -> Reply:
+        return Reply(status=202, body=await self._analyzer.open_batch(received.message, received))
 
     async def on_list_templates(self, received: Received[ListTemplates]) -> Reply:
         templates = [template.model_dump(mode="json") for template in self._shelf.listed()]

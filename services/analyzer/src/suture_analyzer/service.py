@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_chassis.store import Store, Written
 from suture_contracts import ids
+from suture_contracts.commands import Batch
 from suture_contracts.findings import VulnerabilityReported
 from suture_contracts.target import Target
 
@@ -27,6 +29,7 @@ from suture_analyzer.targets import Targets
 
 ANALYSES = "analyses"
 VULNERABILITIES = "vulnerabilities"
+BATCH_SOURCE = "suture:batch"
 _AGAIN = {"request": 1, "sequence": 1, "cause": 1}
 
 
@@ -37,6 +40,7 @@ class Analyzer:
         self._collection = store.collection(ANALYSES)
         self._analyses = store.documents(ANALYSES)
         self._vulnerabilities = store.documents(VULNERABILITIES)
+        self._reports = store.collection(VULNERABILITIES)
         self._targets = targets
         self._shelf = shelf
         self._log = log
@@ -44,11 +48,16 @@ class Analyzer:
     async def prepare(self) -> None:
         await self._collection.create_index([("needs_target", 1), ("systems", 1)])
         await self._collection.create_index("fingerprint")
+        await self._reports.create_index("severity")
+        await self._reports.create_index("vulnerability_id")
 
-    async def open_remediation(self, request: Request, cause: Received[Any]) -> UUID:
-        """Judges a request and publishes what came of it; the same message opens the same remediation."""
+    async def open_remediation(self, request: Request, cause: Received[Any], *, is_new: bool = True) -> UUID:
+        """Judges a request and publishes what came of it; the same message opens the same remediation.
+
+        ``is_new``: a vulnerability that was reported now, not one that is known already.
+        """
         remediation_id = ids.remediation_id(cause.source, cause.id)
-        if isinstance(request.message, VulnerabilityReported):
+        if is_new and isinstance(request.message, VulnerabilityReported):
             await self._keep_vulnerability(remediation_id, request.message, cause)
         targets = self._resolve(request)
         analysis = analyse(request, targets, self._shelf.templates)
@@ -62,6 +71,26 @@ class Analyzer:
             # The target came while this was written, and its event did not see this analysis yet.
             await self._judge_again(document, caused, None)
         return remediation_id
+
+    async def open_batch(self, command: Batch, cause: Received[Any]) -> dict[str, Any]:
+        """A remediation for each reported vulnerability of the filter; the same again opens the same."""
+        query = _meant_by(command)
+        found = await self._reports.find(query).sort("_id", 1).to_list(command.limit + 1)
+        opened, seen = [], set()
+        for document in found[: command.limit]:
+            report = VulnerabilityReported.model_validate(document)
+            said = f"{report.vulnerability_id}:{report.package}:{','.join(sorted(report.affected_systems))}"
+            if said in seen:
+                continue
+            seen.add(said)
+            one = replace(cause, source=BATCH_SOURCE, id=f"{command.day}:{ids.sha256(said.encode())}")
+            request = Request(report, command.start, command.principal)
+            remediation_id = await self.open_remediation(request, one, is_new=False)
+            named = {"vulnerability_id": report.vulnerability_id, "package": report.package}
+            script_id = str(ids.script_id(remediation_id))
+            opened.append({**named, "remediation_id": str(remediation_id), "script_id": script_id})
+        after = found[command.limit - 1]["_id"] if len(found) > command.limit else None
+        return {"remediations": opened, "next": after}
 
     async def target_came(self, target: Target, cause: Received[Any]) -> None:
         """Judges again what waits for this target."""
@@ -125,3 +154,10 @@ class Analyzer:
             raise PermanentError(
                 str(error), field="affected_systems", remedy="submit one finding per group of systems"
             ) from error
+
+
+def _meant_by(command: Batch) -> dict[str, Any]:
+    query: dict[str, Any] = {"_id": {"$gt": str(command.after)}} if command.after else {}
+    if command.vulnerability_id is not None:
+        return {**query, "vulnerability_id": command.vulnerability_id}
+    return {**query, "severity": {"$in": list(command.severities)}}

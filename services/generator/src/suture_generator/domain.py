@@ -10,6 +10,7 @@ from suture_contracts.base import Complexity, Reversibility
 from suture_contracts.events import ModelUse, Origin, RcaAnalyzed, ScriptGenerated, ScriptGenerationFailed
 from suture_contracts.script import Script, ScriptDocument, TemplateRef
 from suture_contracts.template import Template
+from suture_generation.analysis import SUSPECTED
 from suture_generation.errors import GenerationError
 from suture_generation.parameters import resolve_parameters, with_example_facts
 from suture_generation.render import TemplateCache
@@ -22,7 +23,7 @@ DRAFT_NOTE = (
     "# Draft: no registered target matches yet; what a target's facts will say is the template's example."
 )
 
-MODEL_ORIGINS: tuple[Origin, ...] = ("adapted", "novel")
+MODEL_ORIGINS: tuple[Origin, ...] = ("adapted", "novel", "reused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,12 @@ def generated(made: Made, analysis: RcaAnalyzed, place: Place, has_model: bool) 
         reversibility=made.reversibility,
         complexity=made.complexity,
         model=made.model,
-        confidence_parts=confidence_parts(made.origin, made.complexity, analysis.finding.confidence),
+        confidence_parts=confidence_parts(
+            made.origin,
+            made.complexity,
+            analysis.finding.confidence,
+            suspected=SUSPECTED in analysis.finding.facts,
+        ),
         finding=analysis.finding,
         targets=analysis.targets,
         repairs_left=repairs_left(made, analysis, has_model),
@@ -216,7 +222,23 @@ def changes_of(step: Step, place: Place, script: Script | None) -> dict[str, Any
         "template": f"{step.template.id}:{step.template.revision}" if step.template else None,
         "document": script.document if script else None,
         "sha256": script.sha256 if script else None,
+        "reversibility": step.reversibility,
+        "complexity": step.complexity,
     }
+
+
+def reused(stored: dict[str, Any], analysis: RcaAnalyzed) -> Made:
+    """The script that succeeded for an equal finding; it is judged and approved like a new one."""
+    document = ScriptDocument.model_validate_json(stored["document"])
+    targets = tuple(target.id for target in analysis.targets)
+    return Made(
+        document.model_copy(update={"targets": targets}),
+        "reused",
+        stored["reversibility"],
+        stored["complexity"],
+        None,
+        History(),
+    )
 
 
 def history_of(stored: dict[str, Any]) -> History:

@@ -8,10 +8,11 @@ from pydantic import Field
 from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 from suture_contracts import events
-from suture_generation.providers import Provider, get_llm_client
+from suture_generation.providers import Budget, GuardedProvider, Provider, get_llm_client
 
 from suture_generator.domain import Planner
 from suture_generator.handlers import Handlers
+from suture_generator.metrics import Metrics
 from suture_generator.service import Generator
 from suture_generator.worker import ModelWorker
 
@@ -22,6 +23,17 @@ class Settings(ChassisSettings):
     generator_provider: Literal["none", "openai", "anthropic"] = "none"
     generator_model: str | None = Field(default=None, description="The provider's default where not set")
     generator_base_url: str | None = Field(default=None, description="Any service that speaks its API")
+    generator_fallback_provider: Literal["none", "openai", "anthropic"] = Field(
+        default="none", description="Asked where the first one is away"
+    )
+    generator_fallback_model: str | None = Field(default=None, description="The provider's default")
+    generator_fallback_base_url: str | None = None
+    generator_day_tokens: int = Field(default=0, ge=0, description="The day's budget; 0 is no bound")
+    generator_day_usd: float = Field(default=0.0, ge=0, description="The day's budget; 0 is no bound")
+    generator_breaker_failures: int = Field(
+        default=5, ge=1, description="In a row, until calls are held back"
+    )
+    generator_breaker_seconds: float = Field(default=60.0, gt=0, description="How long they are held back")
     generator_timeout: float = Field(default=60.0, gt=0, le=600, description="Of one call")
     generator_deadline: float = Field(
         default=300.0, gt=0, le=3600, description="Of one script, retries included"
@@ -45,7 +57,7 @@ def build(settings: Settings) -> Service:
         concurrency=settings.generator_concurrency,
         deadline=settings.generator_deadline,
     )
-    generator = Generator(service.store, planner, service.log, worker.take)
+    generator = Generator(service.store, planner, service.log, worker.take, Metrics(service.metrics.registry))
     handlers = Handlers(generator)
 
     service.on(events.RcaAnalyzed, handlers.on_rca_analyzed)
@@ -57,11 +69,27 @@ def build(settings: Settings) -> Service:
 
 
 def _provider(settings: Settings) -> Provider:
-    return get_llm_client(
+    primary = get_llm_client(
         settings.generator_provider,
         model=settings.generator_model,
         base_url=settings.generator_base_url,
         timeout=settings.generator_timeout,
+    )
+    if settings.generator_provider == "none":
+        return primary
+    fallback = get_llm_client(
+        settings.generator_fallback_provider,
+        model=settings.generator_fallback_model,
+        base_url=settings.generator_fallback_base_url,
+        timeout=settings.generator_timeout,
+    )
+    return GuardedProvider(
+        primary,
+        fallback if fallback.name != "none" else None,
+        Budget(settings.generator_day_tokens, settings.generator_day_usd),
+        settings.generator_concurrency,
+        settings.generator_breaker_failures,
+        settings.generator_breaker_seconds,
     )
 
 

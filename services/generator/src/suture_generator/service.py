@@ -15,6 +15,7 @@ from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptGener
 from suture_contracts.script import Script
 
 from suture_generator.domain import (
+    MODEL_ORIGINS,
     Ask,
     Made,
     Place,
@@ -24,11 +25,14 @@ from suture_generator.domain import (
     failed,
     generated,
     history_of,
+    reused,
 )
+from suture_generator.metrics import Metrics
 
 SCRIPTS = "generative_remediation_scripts"
 OUTCOMES = "generation_outcomes"
 MAX_REFUSAL_FINDINGS = 50
+MOST_LOOKED_AT = 20
 _TRIES = 5
 LINGER_SECONDS = 0.25
 """Outcomes are kept for later: nobody waits for them, and many share a write."""
@@ -38,7 +42,12 @@ class Generator:
     """Owns the scripts. ``on_ask`` is told the id of each document that a model is to work on."""
 
     def __init__(
-        self, store: Store, planner: Planner, log: FilteringBoundLogger, on_ask: Callable[[str], None]
+        self,
+        store: Store,
+        planner: Planner,
+        log: FilteringBoundLogger,
+        on_ask: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
         self._collection = store.collection(SCRIPTS)
         self._scripts = store.documents(SCRIPTS)
@@ -47,6 +56,7 @@ class Generator:
         self._planner = planner
         self._log = log
         self._on_ask = on_ask
+        self._metrics = metrics
 
     async def prepare(self) -> None:
         await self._collection.create_index("state")
@@ -58,6 +68,8 @@ class Generator:
         """The first script of an analysis, or the next revision where it was judged again."""
         id = str(ids.script_id(analysis.remediation_id))
         step = self._planner.first(analysis)
+        if not isinstance(step, Made):
+            step = await self._succeeded_before(id, analysis) or step
         place = Place(ids.script_id(analysis.remediation_id), 1, 0, cause.caused())
         of_analysis = {
             "analysis": cause.body,
@@ -83,10 +95,28 @@ class Generator:
         }
         try:
             await self._scripts.insert(document, events=events, cause=cause)
+            self._count(events)
         except Conflict as conflict:
             await self._generate_again(conflict.current, step, analysis, of_analysis, cause)
         if isinstance(step, Ask):
             self._on_ask(id)
+
+    async def _succeeded_before(self, id: str, analysis: RcaAnalyzed) -> Made | None:
+        """The script of an equal finding whose last run succeeded; templates need none."""
+        query = {
+            "fingerprint": analysis.finding.fingerprint,
+            "state": "generated",
+            "origin": {"$in": list(MODEL_ORIGINS)},
+            "reversibility": {"$exists": True},
+            "_id": {"$ne": id},
+        }
+        equal = await self._collection.find(query).sort("_id", 1).to_list(MOST_LOOKED_AT)
+        for document in equal:
+            of_it = {"script_id": document["_id"], "revision": document["revision"]}
+            runs = await self._outcome_collection.find(of_it).sort("at", -1).to_list(1)
+            if runs and runs[0]["state"] == "succeeded":
+                return reused(document, analysis)
+        return None
 
     async def after_refusal(self, rejected: ScriptRejected, cause: Received[ScriptRejected]) -> None:
         """The next attempt; a refusal of an older revision, or a final one, changes nothing."""
@@ -134,6 +164,7 @@ class Generator:
                 events=events,
                 cause=cause,
             )
+            self._count(events)
         except Conflict as conflict:
             if not conflict.current:
                 raise
@@ -172,6 +203,13 @@ class Generator:
             guard = {"analysis_sequence": {"$lt": analysis.sequence}}
             current = await self.advance(current, step, analysis, cause.caused(), guard, cause, of_analysis)
         raise TemporaryError(f"script {document['_id']} changes faster than it can be written")
+
+    def _count(self, events: Sequence[RemediationEvent]) -> None:
+        for event in events:
+            if isinstance(event, ScriptGenerated):
+                self._metrics.generated(event.origin, event.confidence_parts, event.model)
+            else:
+                self._metrics.failed()
 
     def _events(self, step: Step, analysis: RcaAnalyzed, place: Place) -> list[RemediationEvent]:
         if isinstance(step, Ask):

@@ -15,6 +15,7 @@ from suture_contracts.report import SafetyFinding
 from suture_contracts.script import ScriptDocument
 from suture_generation.authoring import Authored, Refusal, Task, write_script
 from suture_generation.providers import ModelError, Provider
+from suture_generation.providers.prices import cost_usd
 
 from suture_generator.domain import History, Made, Planner, Step, history_of
 from suture_generator.service import SCRIPTS, Generator
@@ -168,6 +169,7 @@ def _made(authored: Authored, analysis: RcaAnalyzed, history: History) -> Made:
             calls=spent.calls,
             input_tokens=spent.input_tokens,
             output_tokens=spent.output_tokens,
+            cost_usd=cost_usd(spent.provider, spent.model, spent.input_tokens, spent.output_tokens),
             latency_ms=round(spent.latency_ms, 1),
         ),
     )

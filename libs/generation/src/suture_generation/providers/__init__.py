@@ -1,6 +1,7 @@
 """Models behind one protocol. A provider's SDK is imported when that provider is asked for, not before."""
 
 from suture_generation.providers.factory import PROVIDERS, get_llm_client
+from suture_generation.providers.guarding import Budget, BudgetSpent, GuardedProvider
 from suture_generation.providers.protocol import (
     ChatMessage,
     Completion,
@@ -14,8 +15,11 @@ from suture_generation.providers.protocol import (
 
 __all__ = [
     "PROVIDERS",
+    "Budget",
+    "BudgetSpent",
     "ChatMessage",
     "Completion",
+    "GuardedProvider",
     "ModelAnswerInvalid",
     "ModelError",
     "ModelRefused",

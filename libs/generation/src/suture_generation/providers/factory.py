@@ -8,7 +8,7 @@ from suture_generation.providers.none import NoProvider
 from suture_generation.providers.protocol import Provider, ProviderMisconfigured
 
 PROVIDERS = ("none", "openai", "anthropic")
-DEFAULT_MODELS = {"openai": "gpt-4.1", "anthropic": "claude-sonnet-4-5"}
+DEFAULT_MODELS = {"openai": "gpt-5.4", "anthropic": "claude-sonnet-5"}
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 TIMEOUT_SECONDS = 60.0
 MAX_OUTPUT_TOKENS = 8_192

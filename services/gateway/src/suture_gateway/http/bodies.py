@@ -30,14 +30,19 @@ def json_body(model: type[B], *, optional: bool = False) -> Callable[[Request], 
         if not data and optional:
             data = b"{}"
         else:
-            _require_json(request)
-        value = parse(data)
-        try:
-            return model.model_validate(value)
-        except ValidationError as error:
-            raise of_validation(error.errors(include_url=False, include_context=False)) from None
+            require_json(request)
+        return parsed(data, model)
 
     return read
+
+
+def parsed(data: bytes, model: type[B]) -> B:
+    """The body's bytes as ``model``; raises the problem that names the field."""
+    value = parse(data)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise of_validation(error.errors(include_url=False, include_context=False)) from None
 
 
 def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
@@ -94,7 +99,7 @@ async def _too_large(stream: AsyncIterator[bytes]) -> HttpProblem:
     )
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
     kind, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
     charset_ok = all(
         part in ("charset=utf-8", 'charset="utf-8"') for part in parameters if part.startswith("charset")

@@ -33,7 +33,7 @@ _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 _MAX_TOKEN_CHARACTERS = 500
 # Says in OpenAPI that a key is needed; it is looked at below.
 _BEARER = HTTPBearer(auto_error=False, description="The API key that the operator gave out")
-_COMMAND_LIFE = timedelta(seconds=60)
+COMMAND_LIFE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ async def send(request: Request, caller: Principal, kind: type[Command], **field
             return known
     now = datetime.now(UTC)
     command = kind(
-        command_id=command_id, principal=caller, issued_at=now, expires_at=now + _COMMAND_LIFE, **fields
+        command_id=command_id, principal=caller, issued_at=now, expires_at=now + COMMAND_LIFE, **fields
     )
     reply = await api.send_command(command)
     if reply.problem is not None:

@@ -12,12 +12,13 @@ from suture_contracts.base import Principal
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 
 from suture_gateway.domain import TERMINAL, WAITING
+from suture_gateway.http import reports
 from suture_gateway.http.answers import Opened, RemediationAnswer, RemediationPage, described
-from suture_gateway.http.bodies import documented, json_body
+from suture_gateway.http.bodies import MAX_BODY_BYTES, documented, json_body, parsed, require_json
 from suture_gateway.http.context import api_of, send
 from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
 from suture_gateway.http.problems import problem
-from suture_gateway.http.requests import ReasonRequest
+from suture_gateway.http.requests import BatchRequest, ReasonRequest
 from suture_gateway.reading import state_of
 from suture_gateway.reads import Document
 from suture_gateway.views import remediation_summary, remediation_view
@@ -41,13 +42,33 @@ async def submit_finding(
     openapi_extra=documented(VulnerabilityReported),
     responses=described(202, Opened),
 )
-async def submit_vulnerability(
-    request: Request,
-    caller: Reader,
-    body: Annotated[VulnerabilityReported, Depends(json_body(VulnerabilityReported))],
+async def submit_vulnerability(request: Request, caller: Reader) -> JSONResponse:
+    """Submit a vulnerability of a package, or a report: OSV records, Trivy's or Grype's JSON.
+
+    A report opens one remediation for each package; ``host`` names the system where the report does not.
+    """
+    with await reports.spool(request) as body:
+        require_json(request)
+        if reports.looks_like_report(body):
+            return JSONResponse(await reports.open_all(request, caller, body), 202)
+        data = body.read(MAX_BODY_BYTES + 1)
+    if len(data) > MAX_BODY_BYTES:
+        raise problem(413, f"the body is larger than {MAX_BODY_BYTES} bytes", remedy="send less")
+    request.state.body = data
+    vulnerability = parsed(data, VulnerabilityReported)
+    return await _open(request, caller, vulnerability=vulnerability, start=vulnerability.start)
+
+
+@router.post("/vulnerabilities/batch", status_code=202, openapi_extra=documented(BatchRequest))
+async def open_batch(
+    request: Request, caller: Operator, body: Annotated[BatchRequest, Depends(json_body(BatchRequest))]
 ) -> JSONResponse:
-    """Submit a vulnerability of a package."""
-    return await _open(request, caller, vulnerability=body, start=body.start)
+    """Open a remediation for each reported vulnerability of the filter, once a day each.
+
+    ``next`` of the answer is the ``after`` of the request that takes the rest.
+    """
+    reply = await send(request, caller, commands.Batch, **body.model_dump(exclude_none=True))
+    return JSONResponse(reply.body, 202)
 
 
 async def _open(request: Request, caller: Principal, **fields: object) -> JSONResponse:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
-from suture_contracts.base import Digest, Fraction, Line, Name, ScriptText, ScriptType, Severity, Text
+from suture_contracts.base import Digest, Fraction, Line, Name, ScriptText, ScriptType, Severity, Start, Text
 from suture_contracts.findings import Category, Confidence, RcaReceived, VulnerabilityReported
 from suture_contracts.target import TargetKind
 
@@ -106,6 +107,17 @@ class FindingRequest(RcaReceived):
 
 class VulnerabilityRequest(VulnerabilityReported):
     """The fields of ``vulnerability.reported``."""
+
+
+class BatchRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    severities: tuple[Severity, ...] = Field(default=("critical",), min_length=1, max_length=5)
+    vulnerability_id: Name | None = None
+    day: date = Field(default_factory=lambda: datetime.now(UTC).date())
+    limit: int = Field(default=100, ge=1, le=200)
+    after: UUID | None = None
+    start: Start = "automatic"
 
 
 class ReasonRequest(Camel):

@@ -1,0 +1,51 @@
+"""``suture batch``: remediations for the vulnerabilities that were reported, once a day each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from suture_cli.client import open_client
+from suture_cli.options import json_option, role_option
+from suture_cli.terminal import print_json
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+
+@click.command(short_help="Open remediations for reported vulnerabilities.")
+@click.option("--severity", "severities", type=click.Choice(SEVERITIES), multiple=True, default=("critical",))
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of which day the batch is. [default: today]")
+@click.option("--on-request", is_flag=True, help="Nothing runs before its 'execute'.")
+@role_option("operator")
+@json_option
+def batch(
+    severities: tuple[str, ...], day: datetime | None, on_request: bool, role: str | None, as_json: bool
+) -> None:
+    """Open a remediation for each reported vulnerability of a severity (more than one may be given).
+
+    The same day and filter again open the same ones: a batch that broke off is taken up by calling it again.
+    """
+    of = (day or datetime.now(UTC)).date().isoformat()
+    body = {
+        "severities": list(severities),
+        "day": of,
+        "start": "on_request" if on_request else "automatic",
+    }
+    after, count = None, 0
+    with open_client(role, "operator") as client:
+        while True:
+            answer = client.post(
+                "/api/vulnerabilities/batch", {**body, **({"after": after} if after else {})}
+            )
+            for opened in answer["remediations"]:
+                count += 1
+                if as_json:
+                    print_json(opened)
+                else:
+                    click.echo(f"{opened['remediation_id']} {opened['vulnerability_id']} {opened['package']}")
+            after = answer.get("next")
+            if after is None:
+                break
+    if not as_json:
+        click.echo(f"{count} remediations of {of}", err=True)

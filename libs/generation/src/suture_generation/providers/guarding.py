@@ -1,0 +1,161 @@
+"""What stands between the work and a provider: a bound on calls at once, a breaker, budgets, a second one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from suture_generation.providers.prices import cost_usd
+from suture_generation.providers.protocol import (
+    AnswerSchema,
+    ChatMessage,
+    Completion,
+    ModelError,
+    ModelUnavailable,
+    Provider,
+    ProviderMisconfigured,
+)
+
+
+class BudgetSpent(ModelError):
+    """What may be spent is spent; says which budget."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one day may cost; 0 means no bound. ``spent`` counts calls that are at work as well."""
+
+    tokens: int = 0
+    usd: float = 0.0
+    today: Callable[[], str] = lambda: datetime.now(UTC).date().isoformat()
+    day: str = ""
+    spent_tokens: int = 0
+    spent_usd: float = 0.0
+
+    def check(self) -> None:
+        """Raises ``BudgetSpent`` where nothing is left of the day."""
+        self._turn()
+        if self.tokens and self.spent_tokens >= self.tokens:
+            raise BudgetSpent(f"the day's budget of {self.tokens:,} tokens is spent")
+        if self.usd and self.spent_usd >= self.usd:
+            raise BudgetSpent(f"the day's budget of {self.usd:g} USD is spent")
+
+    def charge(self, tokens: int, usd: float) -> None:
+        self._turn()
+        self.spent_tokens += tokens
+        self.spent_usd += usd
+
+    def resume(self, day: str, tokens: int, usd: float) -> None:
+        """What was spent of a day before a restart."""
+        self._turn()
+        if day == self.day:
+            self.spent_tokens, self.spent_usd = tokens, usd
+
+    def _turn(self) -> None:
+        if (today := self.today()) != self.day:
+            self.day, self.spent_tokens, self.spent_usd = today, 0, 0.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Opens after ``failures`` in a row; after ``cool_down`` seconds one call may try again."""
+
+    failures: int = 5
+    cool_down: float = 60.0
+    clock: Callable[[], float] = time.monotonic
+    _in_row: int = 0
+    _closed_again: float = 0.0
+
+    def check(self, name: str) -> None:
+        if self._in_row < self.failures:
+            return
+        now = self.clock()
+        if now < self._closed_again:
+            wait = self._closed_again - now
+            raise ModelUnavailable(
+                f"{name} failed {self._in_row} times in a row; tried again in {wait:.0f} s"
+            )
+        self._closed_again = now + self.cool_down
+
+    def succeeded(self) -> None:
+        self._in_row = 0
+
+    def failed(self) -> None:
+        self._in_row += 1
+        self._closed_again = self.clock() + self.cool_down
+
+
+@dataclass(slots=True)
+class _Guarded:
+    provider: Provider
+    breaker: Breaker
+    free: asyncio.Semaphore
+
+
+@dataclass(slots=True)
+class GuardedProvider:
+    """A provider and, where it is away, the second one; ``budget`` is for both together."""
+
+    primary: Provider
+    fallback: Provider | None = None
+    budget: Budget = field(default_factory=Budget)
+    concurrency: int = 4
+    failures: int = 5
+    cool_down: float = 60.0
+    name: str = field(init=False)
+    model: str = field(init=False)
+    _guarded: list[_Guarded] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.model = self.primary.name, self.primary.model
+        providers = [provider for provider in (self.primary, self.fallback) if provider is not None]
+        self._guarded = [
+            _Guarded(provider, Breaker(self.failures, self.cool_down), asyncio.Semaphore(self.concurrency))
+            for provider in providers
+        ]
+
+    async def generate(
+        self, messages: Sequence[ChatMessage], schema: AnswerSchema | None = None
+    ) -> Completion:
+        return await self.generate_with_retry(messages, schema, 0)
+
+    async def generate_with_retry(
+        self, messages: Sequence[ChatMessage], schema: AnswerSchema | None = None, max_retries: int = 3
+    ) -> Completion:
+        """As the provider's own; raises ``BudgetSpent``, or the last provider's ``ModelError``."""
+        last: ModelError = ProviderMisconfigured("no model provider is configured")
+        for guarded in self._guarded:
+            try:
+                return await self._ask(guarded, messages, schema, max_retries)
+            except (ModelUnavailable, ProviderMisconfigured) as error:
+                last = error
+        raise last
+
+    async def close(self) -> None:
+        for guarded in self._guarded:
+            await guarded.provider.close()
+
+    async def _ask(
+        self,
+        guarded: _Guarded,
+        messages: Sequence[ChatMessage],
+        schema: AnswerSchema | None,
+        max_retries: int,
+    ) -> Completion:
+        async with guarded.free:
+            self.budget.check()
+            guarded.breaker.check(guarded.provider.name)
+            try:
+                completion = await guarded.provider.generate_with_retry(messages, schema, max_retries)
+            except ModelUnavailable:
+                guarded.breaker.failed()
+                raise
+        guarded.breaker.succeeded()
+        usd = cost_usd(
+            completion.provider, completion.model, completion.input_tokens, completion.output_tokens
+        )
+        self.budget.charge(completion.tokens_used, usd)
+        return completion

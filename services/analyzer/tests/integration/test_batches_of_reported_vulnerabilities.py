@@ -1,0 +1,66 @@
+"""A batch opens one remediation a day for each vulnerability that it means, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from suture_chassis.app import Service
+from suture_contracts.commands import Batch
+from suture_contracts.events import RcaAnalyzed
+from suture_contracts.findings import VulnerabilityReported
+from suture_testkit.wire import Wire
+
+Asked = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+async def reported(analyzer: Service, wire: Wire) -> None:
+    for number, severity in enumerate(("critical", "critical", "low")):
+        vulnerability = VulnerabilityReported.model_validate(
+            {
+                "vulnerability_id": f"CVE-2024-{number}",
+                "package": f"package-{number}",
+                "fixed_version": "1.2-3",
+                "distribution": "debian",
+                "severity": severity,
+            }
+        )
+        await wire.publish(vulnerability, id=f"scan-{number}", source="scanner")
+        await wire.expect(RcaAnalyzed)
+
+
+async def opened(wire: Wire, asked_by: Asked, **fields: Any) -> dict[str, Any]:
+    command = Batch(**asked_by("operator"), day=date(2026, 1, 2), **fields)
+    reply = await wire.request(command)
+    assert reply.status == 202, reply
+    return reply.body
+
+
+async def test_the_same_day_and_filter_again_open_the_same(
+    reported: None, wire: Wire, asked_by: Asked
+) -> None:
+    first = await opened(wire, asked_by)
+    again = await opened(wire, asked_by)
+    assert {one["vulnerability_id"] for one in first["remediations"]} == {"CVE-2024-0", "CVE-2024-1"}
+    assert again == first
+    judged = await wire.expect(RcaAnalyzed)
+    assert judged.template is not None
+    assert judged.template.id == "package-update-apt"
+
+
+async def test_a_batch_is_taken_up_where_it_broke_off(reported: None, wire: Wire, asked_by: Asked) -> None:
+    first = await opened(wire, asked_by, limit=1)
+    rest = await opened(wire, asked_by, limit=1, after=first["next"])
+    assert len(first["remediations"]) == len(rest["remediations"]) == 1
+    assert first["remediations"] != rest["remediations"]
+    assert rest["next"] is None
+
+
+async def test_one_vulnerability_is_meant_by_its_id_whatever_its_severity(
+    reported: None, wire: Wire, asked_by: Asked
+) -> None:
+    body = await opened(wire, asked_by, vulnerability_id="CVE-2024-2")
+    assert [one["package"] for one in body["remediations"]] == ["package-2"]
