@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from suture_contracts.target import Target, TargetKind
+
 from suture_sandbox.probe import Isolation, probe
-from suture_sandbox.protocol import RunLost, RunPlan, RunResult, SandboxUnavailable
+from suture_sandbox.protocol import Reached, RunLost, RunPlan, RunResult, SandboxUnavailable
 from suture_sandbox.visibility import readable_by_others
 
 _ATTEMPTS = 4
@@ -31,7 +33,7 @@ class BubblewrapSandbox:
     """Runs on targets of kind ``local``; ``state`` keeps claims, snapshots and results over restarts."""
 
     name = "bubblewrap"
-    kinds = frozenset({"local"})
+    kinds: frozenset[TargetKind] = frozenset({"local"})
     script_types = frozenset({"bash", "python"})
 
     def __init__(self, state: Path) -> None:
@@ -48,6 +50,23 @@ class BubblewrapSandbox:
         self._home = _home(self._state / "claims" / "home")
         self._isolations = await asyncio.to_thread(probe)
         return self._isolations[0].words
+
+    async def close(self) -> None:
+        """There is nothing to let go of: runners are processes of their own."""
+
+    async def check(self, target: Target) -> Reached:
+        """See ``Sandbox.check``: the root is there, and this machine isolates."""
+        root = str(target.reach.get("root", ""))
+        found = await asyncio.to_thread(os.path.isdir, root)
+        isolation = self._isolations[0].words if self._isolations else ()
+        problem = "" if found else f"{root}: no such folder on the executor's machine"
+        return Reached(
+            reachable=found and bool(isolation),
+            detail=problem
+            or ("" if isolation else "this machine gives no isolation; see the executor's log"),
+            rights=(f"read {root}", "write what a script declares below it"),
+            isolation=isolation,
+        )
 
     def identity(self) -> dict[str, Any]:
         return {"sandbox": self.name, "home": self._home}
