@@ -141,6 +141,7 @@ class Run:
         expects = manifests and plan.verify.strip() and not plan.verify.startswith("#!")
         return {
             "namespace": namespace,
+            "api_server": self._reach.api_server[0] if self._reach.api_server else None,
             "claim": objects.claim_name(plan),
             "objects": parse(plan.body, namespace) if manifests else [],
             "expects": parse(plan.verify, namespace, "verify") if expects else [],
@@ -196,7 +197,8 @@ class Run:
             result = await self._logged(pods)
         if result is not None:
             return result
-        reason = "; ".join(trouble.of_end(pod) for pod in pods) or "the pod was deleted"
+        ends = [f"{trouble.of_end(pod)}: {(await self._log(pod))[-600:].strip()}" for pod in pods]
+        reason = "; ".join(ends) or "the pod was deleted"
         raise Ended(reason, [pod["metadata"]["uid"] for pod in pods])
 
     async def _kept(self) -> RunResult | None:
@@ -207,12 +209,17 @@ class Run:
 
     async def _logged(self, pods: list[dict[str, Any]]) -> RunResult | None:
         for pod in pods:
-            path = self._path("/api/v1", "pods", pod["metadata"]["name"]) + "/log"
-            text = await patiently(lambda path=path: self._cluster.text("GET", path))  # type: ignore[misc]
-            lines = [line for line in text.splitlines() if line.startswith(RESULT)]
+            lines = [line for line in (await self._log(pod)).splitlines() if line.startswith(RESULT)]
             if lines:
                 return RunResult.model_validate(json.loads(lines[-1].removeprefix(RESULT)))
         return None
+
+    async def _log(self, pod: dict[str, Any]) -> str:
+        path = self._path("/api/v1", "pods", pod["metadata"]["name"]) + "/log"
+        try:
+            return await patiently(lambda: self._cluster.text("GET", path))
+        except Refused as refused:
+            return f"(its log cannot be read: {refused})"
 
     async def _trouble(self, pods: list[dict[str, Any]]) -> tuple[str, float]:
         for pod in pods:

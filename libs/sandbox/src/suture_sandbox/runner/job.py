@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from suture_sandbox.runner.ended import Ended
     from suture_sandbox.runner.stage import Stage
     from suture_sandbox.runner.tree import Entries
 
@@ -41,9 +42,7 @@ class Job:
         """The user that owns the scratch, where it is not this process' own."""
         return Cage(self.raw, "", -1, False).uid if self.raw["identity"] == "uid" else None
 
-    def script(
-        self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail
-    ) -> cage.Ended:
+    def script(self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail) -> Ended:
         """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
         path = os.path.join(self.work, phase)
         if not os.path.exists(path):
@@ -106,7 +105,3 @@ class Job:
     @property
     def network(self) -> bool:
         return bool(self.plan["egress"]) and self.plan["mode"] != "rehearse"
-
-
-def why(ended: cage.Ended) -> str:
-    return ended.reason or f"exit code {ended.exit_code}"

@@ -50,9 +50,16 @@ class Api:
         self._resources: dict[str, list[dict[str, Any]]] = {}
 
     @classmethod
-    def of_pod(cls) -> Api:
-        host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
-        return cls(host, port, f"{_ACCOUNT}/token", f"{_ACCOUNT}/ca.crt")
+    def of_pod(cls, address: str | None) -> Api:
+        """At ``address`` (``host:port``), else where the pod is told that it is."""
+        host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+        if address:
+            host, _, port = address.rpartition(":")
+        return cls(host.strip("[]"), int(port), f"{_ACCOUNT}/token", f"{_ACCOUNT}/ca.crt")
+
+    @property
+    def url(self) -> str:
+        return f"https://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
 
     def copy(self) -> Api:
         """Another one for another thread: a connection serves one."""

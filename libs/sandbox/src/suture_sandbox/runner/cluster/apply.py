@@ -7,7 +7,7 @@ import time
 from suture_sandbox.runner.cluster import change
 from suture_sandbox.runner.cluster.api import Refused, Unreachable
 from suture_sandbox.runner.cluster.change import Drift, Item, NotApplicable
-from suture_sandbox.runner.cluster.job import Job, why
+from suture_sandbox.runner.cluster.job import Job
 from suture_sandbox.runner.cluster.objects import diff, digest
 from suture_sandbox.runner.cluster.rollout import Failed
 
@@ -121,7 +121,7 @@ def _changed(job: Job, items: list[Item], before: Objects, planned: Objects) -> 
         ended = job.script("body", job.tail)
         job.exit_code = ended.exit_code
         if not ended.passed:
-            raise _Failed(f"the script failed: {why(ended)}")
+            raise _Failed(f"the script failed: {ended.why}")
         after = job.read(items)
     job.claim.note(phase="verifying", after=_digests(after))
     problem = job.settles([item for item in items if after[item.name] is not None])
@@ -191,7 +191,7 @@ def _compensate(job: Job) -> str:
     if job.is_manifest and not text.startswith("#!"):
         return ""  # the snapshot holds every object that manifests can change
     ended = job.script("rollback", job.tail)
-    return "" if ended.passed else f"the rollback script failed: {why(ended)}"
+    return "" if ended.passed else f"the rollback script failed: {ended.why}"
 
 
 def _left(journal: dict[str, Any]) -> dict[str, set[str]]:

@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from suture_sandbox.runner.cage import Ended
     from suture_sandbox.runner.cluster.objects import Object
+    from suture_sandbox.runner.ended import Ended
 
 _POLL_SECONDS = 0.5
 _SCRATCH = "/tmp"  # noqa: S108  (the pod's own)
@@ -66,7 +66,7 @@ class Job:
             shell.INTERPRETERS[kind], path, self._environment(phase), self.plan["limits"], tail,
             self._secrets, lambda: "aborted" if self.aborted else "",
         )  # fmt: skip
-        self.say(f"{phase}: {why(ended)}")
+        self.say(f"{phase}: {ended.why}")
         return ended
 
     def verified(self, tail: Tail | None = None) -> bool | None:
@@ -144,19 +144,13 @@ class Job:
         return True
 
     def _environment(self, phase: str) -> dict[str, str]:
-        host, port = (
-            os.environ.get("KUBERNETES_SERVICE_HOST", ""),
-            os.environ.get("KUBERNETES_SERVICE_PORT", ""),
-        )
         account = "/var/run/secrets/kubernetes.io/serviceaccount"
         return {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": _SCRATCH,
             "TMPDIR": _SCRATCH,
             "LANG": "C.UTF-8",
-            "KUBERNETES_SERVICE_HOST": host,
-            "KUBERNETES_SERVICE_PORT": port,
-            "SUTURE_API": f"https://{host}:{port}",
+            "SUTURE_API": self.api.url,
             "SUTURE_TOKEN_FILE": f"{account}/token",
             "SUTURE_CA_FILE": f"{account}/ca.crt",
             "SUTURE_NAMESPACE": self.namespace,
@@ -171,7 +165,3 @@ class Job:
         # process it takes the script with it.
         shell.kill_all()
         os._exit(70)
-
-
-def why(ended: Ended) -> str:
-    return ended.reason or f"exit code {ended.exit_code}"

@@ -20,7 +20,7 @@ def main(path: str) -> int:
     """Run the plan at ``path``; the exit code says only whether there is a result."""
     with open(path, encoding="utf-8") as file:
         plan = json.load(file)
-    job = Job(plan, Api.of_pod(), os.environ["SUTURE_POD_UID"])
+    job = Job(plan, Api.of_pod(plan["cluster"]["api_server"]), os.environ["SUTURE_POD_UID"])
 
     def on_term(*_: object) -> None:
         job.aborted = True

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import select
 import signal
 import subprocess
 import time
 
-from suture_sandbox.runner.cage import Ended
+from suture_sandbox.runner.ended import Ended
 from suture_sandbox.runner.output import Tail, masked
 
 TYPE_CHECKING = False
@@ -33,14 +32,13 @@ def run(
     """Run the script at ``path`` to its end; what it leaves behind is killed before this returns."""
     started = time.monotonic()
     child = subprocess.Popen(
-        [*interpreter, path],
+        _limited([*interpreter, path], limits),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment,
         cwd="/tmp",  # noqa: S108  (the pod's own)
         start_new_session=True,
-        preexec_fn=lambda: _limit(limits),
     )
     if child.stdout is None:
         raise OSError("no pipe to the script")
@@ -133,19 +131,15 @@ class _Echo:
             os.write(1, text.encode())
 
 
-def _limit(limits: dict[str, Any]) -> None:
-    for what, limit in (
-        (resource.RLIMIT_AS, limits["memory_mb"] << 20),
-        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
-        (resource.RLIMIT_FSIZE, limits["file_size_mb"] << 20),
-        (resource.RLIMIT_NOFILE, 1_024),
-        (resource.RLIMIT_CORE, 0),
-        # The pod's user is the run's own, so that nobody else's processes are counted.
-        (resource.RLIMIT_NPROC, limits["processes"] + 8),
-    ):
-        hard = resource.getrlimit(what)[1]
-        most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(what, (most, most))
+def _limited(command: list[str], limits: dict[str, Any]) -> list[str]:
+    """The command under the kernel's limits; bash sets them, as a small Python has no module for it."""
+    # The pod's user is the run's own, so that nobody else's processes are counted.
+    processes = limits["processes"] + 8
+    options = (
+        f"-v {limits['memory_mb'] << 10} -t {limits['cpu_seconds']} -f {limits['file_size_mb'] << 10}"
+        f" -n 1024 -c 0 -u {processes}"
+    )
+    return ["bash", "--noprofile", "--norc", "-c", f'ulimit {options} && exec "$@"', "suture", *command]
 
 
 def _signal(code: int) -> str:
