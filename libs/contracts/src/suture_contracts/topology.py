@@ -62,6 +62,7 @@ COMMANDS: dict[str, type[Command]] = {
         commands.RegisterTarget,
         commands.RemoveTarget,
         commands.ListTargets,
+        commands.CheckTarget,
     )
 }
 
@@ -102,6 +103,7 @@ OWNERS: dict[str, str] = {
     "register-target": "executor",
     "remove-target": "executor",
     "list-targets": "executor",
+    "check-target": "executor",
 }
 """Which service owns a command."""
 

@@ -10,6 +10,7 @@ from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 from suture_contracts.base import Role
 from suture_contracts.commands import (
+    CheckTarget,
     Execute,
     ListTargets,
     RegisterTarget,
@@ -59,7 +60,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     local = sandbox or BubblewrapSandbox(state)
     sandboxes = Sandboxes([local, KubernetesSandbox(state, Secrets(secrets))])
     private = [state, settings.signing_key_file, settings.trust_store_file, *([secrets] if secrets else [])]
-    targets = Targets(store.documents("targets"), store.collection("targets"), private)
+    targets = Targets(store.documents("targets"), store.collection("targets"), private, sandboxes)
     stops = Stops(store.documents("executor_stops"), store.collection("executor_stops"))
 
     async def has_ended(execution_id: str) -> bool:
@@ -110,6 +111,7 @@ def _subscribe(service: Service, handlers: Handlers) -> None:
     service.command(RegisterTarget, handlers.on_register_target)
     service.command(RemoveTarget, handlers.on_remove_target)
     service.command(ListTargets, handlers.on_list_targets)
+    service.command(CheckTarget, handlers.on_check_target)
 
 
 def main() -> None:

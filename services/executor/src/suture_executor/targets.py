@@ -14,11 +14,14 @@ from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Documents
 from suture_contracts.base import Principal, Reply
-from suture_contracts.commands import ListTargets, RegisterTarget, RemoveTarget
+from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
 from suture_contracts.target import Target
+from suture_sandbox.kubernetes.reach import reach_of
+from suture_sandbox.protocol import Reached, SandboxUnavailable
 
 from suture_executor import domain
+from suture_executor.sandboxes import Sandboxes
 
 _ATTEMPTS = 5
 _MOST_TARGETS = 10_000
@@ -29,8 +32,13 @@ class Targets:
     """Kept in memory for the hot path, fresh by its own writes and by ``refresh``."""
 
     def __init__(
-        self, documents: Documents, collection: AsyncCollection[dict[str, Any]], private: Sequence[Path]
+        self,
+        documents: Documents,
+        collection: AsyncCollection[dict[str, Any]],
+        private: Sequence[Path],
+        sandboxes: Sandboxes,
     ) -> None:
+        self._sandboxes = sandboxes
         self._documents = documents
         self._collection = collection
         self._private = [path.resolve() for path in private]
@@ -97,6 +105,20 @@ class Targets:
         self._known.pop(command.target_id, None)
         return Reply(status=200, body={"id": command.target_id})
 
+    async def check(self, received: Received[CheckTarget]) -> Reply:
+        """Ask the target's sandbox to look at it; an agent asks about its own."""
+        command = received.message
+        await self.refresh()
+        target = self.find(command.target_id)
+        if target is None:
+            raise _unknown(command.target_id)
+        _check_owner(command.principal, target.owner)
+        try:
+            found = await self._sandboxes.of(target).check(target)
+        except SandboxUnavailable as error:
+            found = Reached(reachable=False, detail=str(error))
+        return Reply(status=200, body={"target_id": target.id, **found.model_dump(mode="json")})
+
     async def list(self, received: Received[ListTargets]) -> Reply:
         """All of them; an agent sees its own."""
         await self.refresh()
@@ -153,6 +175,8 @@ class Targets:
                 remedy="register a local or host target, or ask an operator",
                 status=403,
             )
+        if target.kind == "kubernetes":
+            _check_reach(target)
         if target.kind == "local":
             for field in ("root", "reads"):
                 paths = target.reach.get(field, [] if field == "reads" else None)
@@ -176,6 +200,18 @@ class Targets:
         if any(private == Path(path) or private in Path(path).parents for private in self._private):
             return "it is Suture's own"
         return ""
+
+
+def _check_reach(target: Target) -> None:
+    try:
+        reach_of(target.reach)
+    except ValueError as error:
+        field, _, reason = str(error).partition(": ")
+        raise PermanentError(
+            reason,
+            field=f"target.{field}",
+            remedy='reach is {"namespace": "…", "service_account": "…", "image": "…"}',
+        ) from None
 
 
 def _check_owner(principal: Principal, owner: str) -> None:

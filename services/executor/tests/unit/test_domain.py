@@ -10,6 +10,7 @@ from suture_contracts.script import ScriptDocument
 from suture_contracts.target import Target
 from suture_executor import domain
 
+
 @dataclass(frozen=True)
 class Offer:
     name: str

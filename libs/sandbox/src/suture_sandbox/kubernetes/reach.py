@@ -16,8 +16,8 @@ class KubernetesReach(BaseModel):
     """``service_account`` is the ceiling: what the cluster's admin bound to it is all that a run may do.
 
     ``image`` has bash, python3 (3.9 or newer) and what scripts use. ``context`` picks one of the
-    kubeconfig's. ``api_server`` gives the addresses of the API server as pods reach it, where the executor may
-    not look them up, or where policies are judged by other addresses than the service's; the first is used.
+    kubeconfig's. ``api_server`` gives the addresses of the API server as pods reach it, where the executor
+    may not look them up, or policies are judged by other addresses than the service's; the first is used.
     ``healthy_seconds``: for how long what was changed must be healthy without a break.
     """
 

@@ -73,6 +73,11 @@ class Run:
         self.asked = True
         await self._make("/apis/batch/v1", "jobs", made)
 
+    async def exists(self) -> bool:
+        path = self._path("/apis/batch/v1", "jobs", self._name)
+        found = await patiently(lambda: self._cluster.find(path))
+        return found is not None and "deletionTimestamp" not in found["metadata"]
+
     async def ended(self) -> RunResult:
         """Wait for the result. Raises ``NotStarted``, ``JobGone``, ``Ended``."""
         started = time.monotonic()
@@ -108,7 +113,8 @@ class Run:
 
     async def withdraw(self) -> None:
         """Take the Job away and wait until nothing of it is left."""
-        await patiently(lambda: self._gone(self._path("/apis/batch/v1", "jobs", self._name)))
+        path = self._path("/apis/batch/v1", "jobs", self._name)
+        await patiently(lambda: self._gone(path, "Foreground"))
         while (found := await patiently(lambda: self._pods()))["items"]:
             await self._wait(found, _PENDING_LOOK_SECONDS)
 
@@ -148,10 +154,7 @@ class Run:
             "dead": self._record.dead,
             "lease_seconds": self._lease_seconds,
             "healthy_seconds": self._reach.healthy_seconds,
-            "isolation": [
-                *objects.ISOLATION,
-                "network: the API server and the declared egress alone, by policy",
-            ],
+            "isolation": list(objects.ISOLATION),
         }
 
     async def _make(self, version: str, resource: str, wanted: dict[str, Any]) -> None:
@@ -235,8 +238,8 @@ class Run:
             return "", 0.0
         return trouble.of_events(found["items"])
 
-    async def _gone(self, path: str) -> None:
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
+    async def _gone(self, path: str, propagation: str = "Background") -> None:
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         try:
             await self._cluster.call("DELETE", path, options)
         except Refused as refused:

@@ -190,6 +190,8 @@ class KubernetesSandbox:
             return _result(
                 record, "not_applied", "aborted before it was run" if aborted else f"nothing was run: {ended}"
             )
+        if not await run.exists():
+            raise RunLost(f"its Job is gone ({ended}); what it changed is unknown: look at the target")
         if record.attempt >= _ATTEMPTS:
             raise RunLost(f"{record.attempt + 1} runners ended without a result; the last one: {ended}")
         record.dead = [*record.dead, *getattr(ended, "dead", [])][-20:]
