@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from suture_contracts.base import Principal, Reply
 from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
 from suture_contracts.target import Target
-from suture_sandbox.kubernetes.reach import reach_of
+from suture_sandbox.database import reach as database
+from suture_sandbox.kubernetes import reach as kubernetes
 from suture_sandbox.protocol import Reached, SandboxUnavailable
 
 from suture_executor import domain
@@ -26,6 +27,10 @@ from suture_executor.sandboxes import Sandboxes
 _ATTEMPTS = 5
 _MOST_TARGETS = 10_000
 _AGENT_KINDS = ("local", "host")
+_REACHES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "kubernetes": kubernetes.reach_of,
+    "database": database.reach_of,
+}
 
 
 class Targets:
@@ -175,7 +180,7 @@ class Targets:
                 remedy="register a local or host target, or ask an operator",
                 status=403,
             )
-        if target.kind == "kubernetes":
+        if target.kind in _REACHES:
             _check_reach(target)
         if target.kind == "local":
             for field in ("root", "reads"):
@@ -204,13 +209,12 @@ class Targets:
 
 def _check_reach(target: Target) -> None:
     try:
-        reach_of(target.reach)
+        _REACHES[target.kind](target.reach)
     except ValueError as error:
         field, _, reason = str(error).partition(": ")
+        reason, _, remedy = reason.partition("; ")
         raise PermanentError(
-            reason,
-            field=f"target.{field}",
-            remedy='reach is {"namespace": "…", "service_account": "…", "image": "…"}',
+            reason, field=f"target.{field}", remedy=remedy or "docs/targets.md says what it takes"
         ) from None
 
 
