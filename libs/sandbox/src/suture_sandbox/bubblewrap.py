@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from suture_contracts.target import Target, TargetKind
 
+from suture_sandbox.archives import config_archive
 from suture_sandbox.probe import Isolation, probe
 from suture_sandbox.processes import RunnerProcesses
 from suture_sandbox.protocol import Reached, RunPlan, SandboxUnavailable
@@ -21,16 +23,25 @@ class BubblewrapSandbox(RunnerProcesses):
 
     name = "bubblewrap"
     kinds: frozenset[TargetKind] = frozenset({"local"})
-    script_types = frozenset({"bash", "python"})
+    script_types = frozenset({"bash", "python", "config"})
 
     def __init__(self, state: Path) -> None:
         super().__init__(state, "suture_sandbox.runner.main")
         self._isolations: tuple[Isolation, ...] = ()
+        self._patcher = ""
 
     async def open(self) -> tuple[str, ...]:
         """Make the state folder, find out what this machine can do; raises ``SandboxUnavailable``."""
         self.make_folders()
-        self._isolations = await asyncio.to_thread(probe)
+        found = await asyncio.to_thread(probe)
+        self._patcher = await asyncio.to_thread(self._make_patcher)
+        self._isolations = tuple(
+            replace(
+                one,
+                interpreters={**one.interpreters, "config": [*one.interpreters["python"], self._patcher]},
+            )
+            for one in found
+        )
         return self._isolations[0].words
 
     async def check(self, target: Target) -> Reached:
@@ -60,6 +71,18 @@ class BubblewrapSandbox(RunnerProcesses):
             raise SandboxUnavailable(f"no interpreter for {plan.script_type} scripts on this machine")
         self.begin(plan.run_id, self._job(plan, isolation))
 
+    def _make_patcher(self) -> str:
+        """The interpreter of configuration patches: a file that the scripts' users read in the sandbox."""
+        data, digest = config_archive()
+        path = self._state / "tools" / f"config-{digest[:16]}.pyz"
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(data)
+            temporary.chmod(0o444)
+            temporary.rename(path)
+        return str(path)
+
     def _job(self, plan: RunPlan, isolation: Isolation) -> dict[str, Any]:
         raw = plan.model_dump(mode="json")
         raw["hide"] = [*raw["hide"], str(self._state)]
@@ -71,5 +94,5 @@ class BubblewrapSandbox(RunnerProcesses):
             "identity": isolation.identity,
             "isolation": list(isolation.words),
             "interpreters": isolation.interpreters,
-            "binds": isolation.binds,
+            "binds": [*isolation.binds, *([self._patcher] if plan.script_type == "config" else [])],
         }

@@ -39,7 +39,7 @@ def test_a_registered_local_target_takes_a_bash_script() -> None:
         (None, {}, "not registered"),
         (LOCAL.model_copy(update={"allowed_types": ("python",)}), {}, "does not take bash"),
         (LOCAL.model_copy(update={"kind": "host"}), {}, "no sandbox"),
-        (LOCAL, {"script_type": "config"}, "does not run config"),
+        (LOCAL.model_copy(update={"allowed_types": ("sql",)}), {"script_type": "sql"}, "does not run sql"),
         (LOCAL, {"runner": "kubernetes"}, "asks for the runner kubernetes"),
     ],
 )

@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from suture_sandbox.kubernetes.archive import runner_archive
+from suture_sandbox.archives import runner_archive
 from suture_sandbox.kubernetes.reach import KubernetesReach
 from suture_sandbox.protocol import RunPlan
 from suture_sandbox.runner.bounds import run_uid

@@ -52,6 +52,8 @@ class Job:
             os.rename(f"{path}.new", path)
         bounds = Cage(self.raw, path, self._alive_fd, network)
         bounds.environment["SUTURE_PHASE"] = phase
+        if self.plan["script_type"] == "config" and phase != "body":
+            bounds.interpreter = self.raw["interpreters"]["bash"]  # a patch is verified by a shell script
         most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
 
         def why_stop() -> str:
