@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from suture_sandbox.kubernetes.job import claim_name
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
-from suture_sandbox.protocol import RunLost
+from suture_sandbox.protocol import RunLost, SandboxUnavailable
 from suture_sandbox.secrets import Secrets
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -200,3 +205,78 @@ async def test_what_a_script_tries_beyond_its_bounds_fails(shop) -> None:
     assert [word for word in words if word in result.output_tail] == []
     assert "[masked]" in result.output_tail
     assert json.dumps(result.output_tail).count("eyJ") == 0
+
+
+async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_path: Path) -> None:
+    """The executor reaches it through a proxy, by a kubeconfig of the secrets folder; the proxy goes away."""
+    config = kubeconfig()
+    server = urlsplit(config["clusters"][0]["cluster"]["server"])
+    proxy = Proxy(server.hostname or "", server.port or 443)
+    port = await proxy.open()
+    config["clusters"][0]["cluster"]["server"] = f"https://{server.hostname}:{port}"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
+    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
+    await sandbox.open()
+    await shop.config("web", host="old")
+    plan = shop.plan(**script(shop, "sleep 3\n" + BASH), secret_ref="shop")
+    await sandbox.start(plan)
+    await proxy.close()
+    waiting = asyncio.create_task(sandbox.result(plan.run_id))
+    await asyncio.sleep(8)
+    assert not waiting.done()
+    await proxy.open(port)
+    assert (await waiting).outcome == "succeeded"
+    await sandbox.close()
+    await proxy.close()
+    assert len(await shop.claims()) == 1
+
+
+async def test_a_cluster_that_cannot_be_reached_starts_nothing(shop, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("suture_sandbox.kubernetes.sandbox._PATIENCE_SECONDS", 1.0)
+    config = kubeconfig()
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
+    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
+    await sandbox.open()
+    with pytest.raises(SandboxUnavailable, match="does not answer"):
+        await sandbox.start(shop.plan(**script(shop, BASH), secret_ref="shop"))
+    await sandbox.close()
+
+
+def kubeconfig() -> dict[str, Any]:
+    return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
+
+
+class Proxy:
+    """TCP, byte for byte, until it is closed with all its connections."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = (host, port)
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self, port: int = 0) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(*self._to)
+        self._writers += [writer, back]
+        with contextlib.suppress(OSError):
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()

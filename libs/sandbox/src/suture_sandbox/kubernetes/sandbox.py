@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4
 _PATIENCE_SECONDS = 30.0
+_ABORT_SECONDS = 5.0
 
 
 class KubernetesSandbox:
@@ -44,6 +45,7 @@ class KubernetesSandbox:
         self._lease_seconds = lease_seconds
         self._start_seconds = start_seconds
         self._home = ""
+        self._aborts: set[asyncio.Task[None]] = set()
 
     async def open(self) -> tuple[str, ...]:
         """Make the state folder; a cluster is asked when a run or a check names it."""
@@ -55,6 +57,8 @@ class KubernetesSandbox:
         return ("kubernetes: by the rights of each target's service account",)
 
     async def close(self) -> None:
+        for task in self._aborts:
+            task.cancel()
         await self._clusters.close()
 
     def identity(self) -> dict[str, Any]:
@@ -100,20 +104,30 @@ class KubernetesSandbox:
         return record.result.model_copy(update={"rights": record.result.rights or record.rights})
 
     async def abort(self, run_id: str) -> None:
-        """SIGTERM for what runs; it takes back what it did, within the pod's grace."""
-        from suture_sandbox.kubernetes.cluster import Refused, Unreachable
+        """SIGTERM for what runs; it takes back what it did, within the pod's grace.
 
+        Returns after a few seconds: without an API server it goes on trying, until there is one.
+        """
         record = self._records.find(run_id)
         if record is None or record.result is not None or record.plan.mode == "rollback":
             return
         record.aborted = True
         self._records.keep(record)
+        task = asyncio.create_task(self._stop(record), name=f"abort {run_id}")
+        self._aborts.add(task)
+        task.add_done_callback(self._aborts.discard)
+        await asyncio.wait({task}, timeout=_ABORT_SECONDS)
+
+    async def _stop(self, record: Record) -> None:
+        from suture_sandbox.kubernetes.cluster import Refused
+        from suture_sandbox.kubernetes.run import patiently
+
+        run = await self._run(record)
         try:
-            run = await self._run(record)
-            if not await run.stop():
+            if not await patiently(run.stop):
                 await run.withdraw()
-        except (Refused, Unreachable) as error:
-            raise SandboxUnavailable(f"not aborted: {error}") from None
+        except Refused:
+            return  # it may not be ended from here: its deadline ends it
 
     async def forget(self, run_id: str) -> None:
         from suture_sandbox.kubernetes.cluster import Refused, Unreachable
