@@ -34,6 +34,12 @@ def runner_archive() -> tuple[bytes, str]:
 
 
 @cache
+def host_archive() -> tuple[bytes, str]:
+    """The runner for other machines: the one that starts scripts in bubblewrap."""
+    return _packed("suture_sandbox.runner.main", _own("runner"))
+
+
+@cache
 def config_archive() -> tuple[bytes, str]:
     """The interpreter of configuration patches, with the two libraries that keep comments where they are."""
     files = _own("config_patch") | _installed("ruamel.yaml") | _installed("tomlkit")

@@ -22,6 +22,7 @@ from suture_contracts.commands import (
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
 from suture_sandbox.bubblewrap import BubblewrapSandbox
 from suture_sandbox.database.sandbox import DatabaseSandbox
+from suture_sandbox.host.sandbox import HostSandbox
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import Sandbox
 from suture_sandbox.secrets import Secrets
@@ -60,7 +61,8 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     state, secrets = settings.executor_state_dir, settings.executor_secrets_dir
     local = sandbox or BubblewrapSandbox(state)
     known = Secrets(secrets)
-    sandboxes = Sandboxes([local, KubernetesSandbox(state, known), DatabaseSandbox(state, known)])
+    remote = (KubernetesSandbox(state, known), DatabaseSandbox(state, known), HostSandbox(state, known))
+    sandboxes = Sandboxes([local, *remote])
     private = [state, settings.signing_key_file, settings.trust_store_file, *([secrets] if secrets else [])]
     targets = Targets(store.documents("targets"), store.collection("targets"), private, sandboxes)
     stops = Stops(store.documents("executor_stops"), store.collection("executor_stops"))

@@ -18,6 +18,7 @@ from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, 
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
 from suture_contracts.target import Target
 from suture_sandbox.database import reach as database
+from suture_sandbox.host import reach as host
 from suture_sandbox.kubernetes import reach as kubernetes
 from suture_sandbox.protocol import Reached, SandboxUnavailable
 
@@ -30,6 +31,7 @@ _AGENT_KINDS = ("local", "host")
 _REACHES: dict[str, Callable[[dict[str, Any]], object]] = {
     "kubernetes": kubernetes.reach_of,
     "database": database.reach_of,
+    "host": host.reach_of,
 }
 
 
@@ -180,7 +182,8 @@ class Targets:
                 remedy="register a local or host target, or ask an operator",
                 status=403,
             )
-        if target.kind in _REACHES:
+        # An agent runs scripts on its own host itself: it has nothing to say of how that is reached.
+        if target.kind in _REACHES and (target.reach or target.kind != "host"):
             _check_reach(target)
         if target.kind == "local":
             for field in ("root", "reads"):
