@@ -70,6 +70,10 @@ schemas: setup ## write the committed JSON Schemas and the AsyncAPI document fro
 bench-pipeline: setup ## pipelines a second beside a Celery chain; ends with one line of JSON
 	@$(bin)/python -m bench.pipeline
 
+.PHONY: bench-sandboxes
+bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names
+	@$(bin)/python -m bench.sandboxes
+
 .PHONY: compose-check
 compose-check: setup ## check docker-compose.yml and the Dockerfile without an engine
 	@$(bin)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -107,6 +107,7 @@ async def test_a_file_that_changed_since_the_patch_was_made_is_left_alone(target
         ("app.json", "{", {"set": {"b": 1}}),
         ("app.conf", "a\n", {"set": {"b": 1}}),
         ("crontab", "# x\n", {"add_lines": ["every day"]}),
+        ("sshd_config", "Port 22\n", {"set": {"PermitRootLogon": "no"}}),
     ],
 )
 async def test_what_no_parser_takes_is_not_put_in_place(target, name, text, fields) -> None:

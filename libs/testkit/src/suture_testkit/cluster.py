@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,13 @@ def workload(name: str, command: str = "sleep 3600", image: str = IMAGE) -> dict
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     if "KUBECONFIG" not in os.environ:
         pytest.fail("KUBECONFIG names no cluster; 'make test-cluster' says what it needs")
+    async with new_shop(tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def new_shop(folder: Path) -> AsyncIterator[Shop]:
+    """A namespace of its own; ``folder`` keeps the sandbox's records."""
     # The client is large: only tests of a cluster load it.
     from suture_sandbox.kubernetes.cluster import Cluster, Refused
 
@@ -156,7 +164,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         "POST", "/api/v1/namespaces",
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
     )  # fmt: skip
-    sandbox = KubernetesSandbox(tmp_path / "state", Secrets(None), lease_seconds=8.0, start_seconds=15.0)
+    sandbox = KubernetesSandbox(folder / "state", Secrets(None), lease_seconds=8.0, start_seconds=15.0)
     await sandbox.open()
     reach = {
         "namespace": name, "service_account": "suture-target", "image": IMAGE, "image_pull_policy": "Never",

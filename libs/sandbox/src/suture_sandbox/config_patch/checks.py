@@ -43,8 +43,9 @@ def check(path: str, kind: str) -> None:
     if command is None:
         return
     done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
+    said = (done.stderr or done.stdout).decode(errors="replace").strip()
+    # sshd reads the whole file before it misses its host keys, which no script sees.
+    if done.returncode != 0 and (kind != "sshd" or path in said):
         raise Impossible(f"{path}: {os.path.basename(command[0])} refuses it: {said[-500:]}")
 
 
@@ -71,12 +72,7 @@ def _parsed(text: str, kind: str) -> None:
 def _command(path: str, kind: str) -> list[str] | None:
     """The program's own check, where the program is there."""
     if kind == "sshd" and (sshd := shutil.which("sshd", path="/usr/sbin:/usr/bin")):
-        key = "/tmp/suture-check-key"  # noqa: S108  (the sandbox's own, and worthless)
-        if not os.path.exists(key):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=False, timeout=_SECONDS
-            )
-        return [sshd, "-t", "-f", path, "-h", key]
+        return [sshd, "-t", "-f", path]
     if kind == "nginx" and (nginx := shutil.which("nginx", path="/usr/sbin:/usr/bin")):
         return [nginx, "-t", "-q", "-c", path, "-g", "pid /tmp/nginx.pid; error_log stderr;"]
     return None

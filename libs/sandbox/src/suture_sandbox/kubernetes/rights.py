@@ -7,7 +7,7 @@ from typing import Any
 
 from suture_contracts.base import ScriptType
 
-from suture_sandbox.kubernetes.cluster import Cluster
+from suture_sandbox.kubernetes.cluster import Cluster, Refused
 from suture_sandbox.kubernetes.reach import KubernetesReach
 from suture_sandbox.runner.cluster.api import pick
 
@@ -71,15 +71,20 @@ async def _changes(
 ) -> list[Right]:
     resource, _, name = path.partition("/")
     prefix = "apis" if "/" in version else "api"
-    found = await cluster.find(f"/{prefix}/{version}/namespaces/{reach.namespace}/{path}")
-    if found is None:
-        # Names are not known to the server before an object is: create cannot be bound to one.
-        return [
-            Right("get", group, resource, name),
-            Right("create", group, resource),
-            Right("delete", group, resource, name),
-        ]
-    return [Right(verb, group, resource, name) for verb in ("get", "patch", "update")]
+    # Names are not known to the server before an object is: create cannot be bound to one.
+    made = [
+        Right("get", group, resource, name),
+        Right("create", group, resource),
+        Right("delete", group, resource, name),
+    ]
+    changed = [Right(verb, group, resource, name) for verb in ("get", "patch", "update")]
+    try:
+        found = await cluster.find(f"/{prefix}/{version}/namespaces/{reach.namespace}/{path}")
+    except Refused as refused:
+        if refused.status != 403:
+            raise
+        return [*changed, *made]  # the executor may not see whether it is there
+    return made if found is None else changed
 
 
 async def _resource(cluster: Cluster, item: dict[str, Any]) -> dict[str, Any]:
