@@ -1,4 +1,4 @@
-"""kill -9 of the runner around every request that changes something: one claim, every object before or after."""
+"""kill -9 of the runner around every request that changes something: one claim, objects before or after."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Runner:
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         path = self.shop.path("serviceaccounts", "suture-target/token")
         answer = await self.shop.cluster.call("POST", path, request)
-        config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())["clusters"][0]["cluster"]
+        config = server()
         parts = urlsplit(config["server"])
         self.server = (parts.hostname or "", parts.port or 443)
         (self.folder / "token").write_text(answer["status"]["token"])
@@ -63,6 +63,10 @@ class Runner:
         killed = done.returncode == -signal.SIGKILL
         assert killed or done.returncode == 0, done.stderr.decode()[-800:]
         return killed, done.stdout.decode().rpartition("result ")[2].strip()
+
+
+def server() -> dict[str, str]:
+    return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())["clusters"][0]["cluster"])
 
 
 @pytest.mark.parametrize("mode", ["apply", "rollback"])
