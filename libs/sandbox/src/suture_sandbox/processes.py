@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from suture_sandbox.kept import home, write_whole
 from suture_sandbox.protocol import RunLost, RunPlan, RunResult
 
 _ATTEMPTS = 4
@@ -40,7 +40,7 @@ class RunnerProcesses:
         for folder in ("runs", "claims"):
             (self._state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._state.chmod(0o700)
-        self._home = _home(self._state / "claims" / "home")
+        self._home = home(self._state / "claims" / "home")
 
     async def close(self) -> None:
         """There is nothing to let go of: runners are processes of their own."""
@@ -50,7 +50,7 @@ class RunnerProcesses:
         work = self._work(run_id)
         if not (work / "job.json").exists():
             work.mkdir(mode=0o700, exist_ok=True)
-            _write(work / "job.json", json.dumps(job))
+            write_whole(work / "job.json", json.dumps(job))
         if not self._result_path(run_id).exists() and self._runner(run_id) is None:
             self._spawn(run_id)
 
@@ -159,24 +159,3 @@ def _holder(lock: Path) -> int | None:
     table = Path("/proc/locks").read_text().splitlines()
     held = any(f":{inode} " in line and "FLOCK" in line and f" {pid} " in line for line in table)
     return pid if held else None
-
-
-def _home(path: Path) -> str:
-    """What names this state folder: made once, gone with it."""
-    try:
-        _write(path, uuid4().hex, exclusive=True)
-    except FileExistsError:
-        pass
-    return path.read_text()
-
-
-def _write(path: Path, text: str, exclusive: bool = False) -> None:
-    if exclusive and path.exists():
-        raise FileExistsError(path)
-    temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

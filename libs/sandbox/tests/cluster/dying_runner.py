@@ -1,4 +1,4 @@
-"""A runner, beside the cluster, that kills itself with SIGKILL around its n-th request that changes something.
+"""A runner beside the cluster that kills itself with SIGKILL around its n-th request that changes something.
 
 Usage: dying_runner.py PLAN N HOLDER HOST PORT TOKEN_FILE CA_FILE. Ends as the runner does where it makes
 fewer.

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from suture_sandbox.reach import read
+
+_TAKES = (
+    'for kind database, reach is {"engine": "postgresql"} and secret_ref is set, or reach is'
+    ' {"engine": "sqlite", "path": "/a/file"}'
+)
 
 
 class DatabaseReach(BaseModel):
@@ -30,12 +37,4 @@ class DatabaseReach(BaseModel):
 
 def reach_of(reach: dict[str, Any]) -> DatabaseReach:
     """Raises ``ValueError``, which names the field and the remedy."""
-    try:
-        return DatabaseReach.model_validate(reach)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(("reach", *map(str, first["loc"])))
-        raise ValueError(
-            f'{field}: {first["msg"]}; for kind database, reach is {{"engine": "postgresql"}} and secret_ref'
-            ' is set, or reach is {"engine": "sqlite", "path": "/a/file"}'
-        ) from None
+    return read(DatabaseReach, reach, _TAKES)

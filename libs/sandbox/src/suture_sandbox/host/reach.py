@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from suture_sandbox.reach import read
 
 
 class HostReach(BaseModel):
@@ -26,11 +28,4 @@ class HostReach(BaseModel):
 
 def reach_of(reach: dict[str, Any]) -> HostReach:
     """Raises ``ValueError``, which names the field and the remedy."""
-    try:
-        return HostReach.model_validate(reach)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(("reach", *map(str, first["loc"])))
-        raise ValueError(
-            f"{field}: {first['msg']}; for kind host, reach names address, user, host_key and root"
-        ) from None
+    return read(HostReach, reach, "for kind host, reach names address, user, host_key and root")

@@ -8,13 +8,13 @@ import json
 import shlex
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from suture_contracts.target import Target, TargetKind
 
 from suture_sandbox.archives import config_archive, host_archive
 from suture_sandbox.host.connection import Connection, Failed, Unreachable
 from suture_sandbox.host.reach import HostReach, reach_of
+from suture_sandbox.kept import home
 from suture_sandbox.protocol import Reached, RunLost, RunPlan, RunResult, SandboxUnavailable
 from suture_sandbox.runner.bounds import PATH
 from suture_sandbox.secrets import Secrets
@@ -44,11 +44,7 @@ class HostSandbox:
         self._home = ""
 
     async def open(self) -> tuple[str, ...]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home = self._folder / "home"
-        if not home.exists():
-            home.write_text(uuid4().hex)
-        self._home = home.read_text()
+        self._home = await asyncio.to_thread(home, self._folder / "home")
         return ("host: bubblewrap on the host itself, reached by SSH with a pinned key",)
 
     async def close(self) -> None:

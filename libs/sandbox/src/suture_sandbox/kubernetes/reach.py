@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from suture_sandbox.reach import read
 
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 _Account = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?$")]
@@ -34,14 +36,9 @@ class KubernetesReach(BaseModel):
 
 def reach_of(reach: dict[str, Any]) -> KubernetesReach:
     """Raises ``ValueError``, which names the field and the remedy."""
-    try:
-        found = KubernetesReach.model_validate(reach)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(("reach", *map(str, first["loc"])))
-        raise ValueError(
-            f"{field}: {first['msg']}; for kind kubernetes, reach names namespace, service_account and image"
-        ) from None
+    found = read(
+        KubernetesReach, reach, "for kind kubernetes, reach names namespace, service_account and image"
+    )
     if found.namespace in _SYSTEM:
         raise ValueError(f"reach.namespace: {found.namespace} is the cluster's own; name the application's")
     return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from suture_sandbox.kept import write_whole
 from suture_sandbox.protocol import RunPlan, RunResult
 
 
@@ -37,14 +37,8 @@ class Records:
 
     def keep(self, record: Record) -> None:
         """Replace it whole, durably."""
-        path = self._path(record.plan.run_id)
-        temporary = path.with_suffix(".new")
-        with temporary.open("w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(json.dumps(record.model_dump(mode="json")))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        text = json.dumps(record.model_dump(mode="json"))
+        write_whole(self._path(record.plan.run_id), text)
 
     def drop(self, run_id: str) -> None:
         self._path(run_id).unlink(missing_ok=True)

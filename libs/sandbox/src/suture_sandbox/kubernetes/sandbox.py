@@ -6,11 +6,11 @@ import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from suture_contracts.events import ExecutionOutcome
 from suture_contracts.target import Target, TargetKind
 
+from suture_sandbox.kept import home
 from suture_sandbox.kubernetes.clusters import Clusters
 from suture_sandbox.kubernetes.reach import KubernetesReach, reach_of
 from suture_sandbox.kubernetes.records import Record, Records
@@ -49,11 +49,7 @@ class KubernetesSandbox:
 
     async def open(self) -> tuple[str, ...]:
         """Make the state folder; a cluster is asked when a run or a check names it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home = self._folder / "home"
-        if not home.exists():
-            home.write_text(uuid4().hex)
-        self._home = home.read_text()
+        self._home = await asyncio.to_thread(home, self._folder / "home")
         return ("kubernetes: by the rights of each target's service account",)
 
     async def close(self) -> None:
