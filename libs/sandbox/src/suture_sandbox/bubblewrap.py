@@ -28,20 +28,11 @@ class BubblewrapSandbox(RunnerProcesses):
     def __init__(self, state: Path) -> None:
         super().__init__(state, "suture_sandbox.runner.main")
         self._isolations: tuple[Isolation, ...] = ()
-        self._patcher = ""
 
     async def open(self) -> tuple[str, ...]:
         """Make the state folder, find out what this machine can do; raises ``SandboxUnavailable``."""
         self.make_folders()
-        found = await asyncio.to_thread(probe)
-        self._patcher = await asyncio.to_thread(self._make_patcher)
-        self._isolations = tuple(
-            replace(
-                one,
-                interpreters={**one.interpreters, "config": [*one.interpreters["python"], self._patcher]},
-            )
-            for one in found
-        )
+        self._isolations = await asyncio.to_thread(probe)
         return self._isolations[0].words
 
     async def check(self, target: Target) -> Reached:
@@ -67,12 +58,14 @@ class BubblewrapSandbox(RunnerProcesses):
             raise SandboxUnavailable("the sandbox was not opened")
         # The strictest, unless the script's own user could not read what the script is about.
         isolation = self._isolations[0 if await asyncio.to_thread(readable_by_others, plan) else -1]
+        if plan.script_type == "config":
+            isolation = await asyncio.to_thread(self._with_patcher, isolation)
         if plan.script_type not in isolation.interpreters:
             raise SandboxUnavailable(f"no interpreter for {plan.script_type} scripts on this machine")
         self.begin(plan.run_id, self._job(plan, isolation))
 
-    def _make_patcher(self) -> str:
-        """The interpreter of configuration patches: a file that the scripts' users read in the sandbox."""
+    def _with_patcher(self, isolation: Isolation) -> Isolation:
+        """With the interpreter of configuration patches, a file that scripts read in the sandbox."""
         data, digest = config_archive()
         path = self._state / "tools" / f"config-{digest[:16]}.pyz"
         if not path.exists():
@@ -81,7 +74,9 @@ class BubblewrapSandbox(RunnerProcesses):
             temporary.write_bytes(data)
             temporary.chmod(0o444)
             temporary.rename(path)
-        return str(path)
+        patcher = [*isolation.interpreters["python"], str(path)]
+        interpreters = {**isolation.interpreters, "config": patcher}
+        return replace(isolation, interpreters=interpreters, binds=[*isolation.binds, str(path)])
 
     def _job(self, plan: RunPlan, isolation: Isolation) -> dict[str, Any]:
         raw = plan.model_dump(mode="json")
@@ -94,5 +89,5 @@ class BubblewrapSandbox(RunnerProcesses):
             "identity": isolation.identity,
             "isolation": list(isolation.words),
             "interpreters": isolation.interpreters,
-            "binds": [*isolation.binds, *([self._patcher] if plan.script_type == "config" else [])],
+            "binds": isolation.binds,
         }
