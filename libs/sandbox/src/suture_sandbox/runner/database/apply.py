@@ -20,6 +20,10 @@ def apply(job: Job) -> dict[str, Any]:
     try:
         job.connect()
         job.make_claims()
+        # First of all: a runner that was killed after its commit has changed what now verifies.
+        known = job.claimed()
+        if known is not None:
+            return known[2] or _drop_index(job, known[1], "the runner was killed before its end; taken back")
         if job.verified():
             return job.result("already_remediated", "the verification passes already")
     except (Lost, Refused, OSError) as error:
