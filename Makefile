@@ -32,7 +32,7 @@ down: ## end what `make up` started
 
 .PHONY: test
 test: setup ## every fast suite (unit, integration, e2e) on a real broker and a real store
-	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker" $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster" $(suites)
 
 .PHONY: test-chaos
 test-chaos: setup ## processes are killed while work is in flight
@@ -42,9 +42,13 @@ test-chaos: setup ## processes are killed while work is in flight
 test-docker: setup ## the testkit with its servers in containers; needs a Docker engine
 	@SUTURE_TEST_BACKEND=containers $(run) libs/testkit/tests
 
+.PHONY: test-cluster
+test-cluster: setup ## runs in a real cluster: the one that KUBECONFIG names, or one that kind makes and takes away
+	@.ci/with-cluster $(run) -m cluster $(suites)
+
 .PHONY: coverage
 coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
-	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import rules
@@ -65,6 +69,10 @@ schemas: setup ## write the committed JSON Schemas and the AsyncAPI document fro
 .PHONY: bench-pipeline
 bench-pipeline: setup ## pipelines a second beside a Celery chain; ends with one line of JSON
 	@$(bin)/python -m bench.pipeline
+
+.PHONY: bench-sandboxes
+bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names
+	@$(bin)/python -m bench.sandboxes
 
 .PHONY: compose-check
 compose-check: setup ## check docker-compose.yml and the Dockerfile without an engine

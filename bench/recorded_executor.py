@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from suture_contracts.target import Target, TargetKind
 from suture_executor.main import Settings, build
-from suture_sandbox.protocol import RunLost, RunPlan, RunResult
+from suture_sandbox.protocol import Reached, RunLost, RunPlan, RunResult
 
 _BEFORE = "0" * 64
 _AFTER = "f" * 64
@@ -16,7 +17,7 @@ class RecordedSandbox:
     """Starts nothing. For measurements alone: it lives here so that no service can be told to use it."""
 
     name = "recorded"
-    kinds = frozenset({"local"})
+    kinds: frozenset[TargetKind] = frozenset({"local"})
     script_types = frozenset({"bash", "python", "config"})
 
     def __init__(self) -> None:
@@ -24,6 +25,12 @@ class RecordedSandbox:
 
     async def open(self) -> tuple[str, ...]:
         return ("recorded",)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def check(self, target: Target) -> Reached:
+        return Reached(reachable=True)
 
     async def start(self, plan: RunPlan) -> None:
         self._plans[plan.run_id] = plan

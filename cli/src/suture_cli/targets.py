@@ -12,12 +12,12 @@ from suture_cli.client import open_client
 from suture_cli.failures import BadInput
 from suture_cli.files import read_json
 from suture_cli.options import json_option, role_option
-from suture_cli.terminal import print_json, print_table
+from suture_cli.terminal import plain, print_json, print_table
 
 
-@click.group(short_help="Register, list and remove targets.")
+@click.group(short_help="Register, list, check and remove targets.")
 def targets() -> None:
-    """Register, list and remove targets: the only things that Suture changes."""
+    """Register, list, check and remove targets: the only things that Suture changes."""
 
 
 @targets.command()
@@ -51,6 +51,47 @@ def list_targets(role: str | None, as_json: bool) -> None:
         print_table(
             ("ID", "KIND", "OWNER", "TYPES", "REVISION"), (_row(entry) for entry in answer["targets"])
         )
+
+
+@targets.command()
+@click.argument("identifier", metavar="ID")
+@role_option("operator")
+@json_option
+def show(identifier: str, role: str | None, as_json: bool) -> None:
+    """Show target ID as it is registered: how it is reached, what it takes, its facts."""
+    with open_client(role, "operator") as client:
+        answer = client.get(f"/api/targets/{quote(identifier, safe='')}")
+    if as_json:
+        print_json(answer)
+        return
+    target = answer["target"]
+    for name in ("id", "kind", "owner", "secret_ref"):
+        click.echo(f"{name:<14} {plain(str(target.get(name) or '-'))}")
+    click.echo(f"{'takes':<14} {', '.join(target.get('allowed_types') or ())}")
+    for part in ("reach", "facts"):
+        for name, value in sorted((target.get(part) or {}).items()):
+            click.echo(f"{part:<14} {plain(name)} = {plain(str(value))}")
+    click.echo(f"{'revision':<14} {answer.get('revision')}")
+
+
+@targets.command()
+@click.argument("identifier", metavar="ID")
+@role_option("operator")
+@json_option
+def check(identifier: str, role: str | None, as_json: bool) -> None:
+    """Say whether target ID can be reached, with which rights, and what is missing; changes nothing."""
+    with open_client(role, "operator") as client:
+        answer = client.post(f"/api/targets/{quote(identifier, safe='')}/check", {})
+    if as_json:
+        print_json(answer)
+    else:
+        word = "can be reached" if answer["reachable"] else "cannot be reached"
+        click.echo(f"{plain(identifier)} {word}{': ' if answer['detail'] else ''}{plain(answer['detail'])}")
+        for part in ("isolation", "rights", "missing"):
+            for line in answer[part]:
+                click.echo(f"  {part:<10} {plain(line)}")
+    if not answer["reachable"] or answer["missing"]:
+        raise SystemExit(1)
 
 
 @targets.command()

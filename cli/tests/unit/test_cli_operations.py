@@ -59,6 +59,22 @@ def test_targets_list_and_remove(running: Any, suture: Suture) -> None:
     assert suture("targets", "remove", "../remediations").exit_code == 2
 
 
+def test_targets_show_and_check(running: Any, suture: Suture) -> None:
+    running.on("GET", "/api/targets/orders-api", (200, {"target": {**TARGET, "owner": "me"}, "revision": 4}))
+    shown = suture("targets", "show", "orders-api").stdout
+    assert "root = /srv/orders" in shown
+    found = {
+        "target_id": "orders-api", "reachable": True, "detail": "", "isolation": ["bubblewrap"],
+        "rights": ["read /srv/orders"], "missing": [],
+    }  # fmt: skip
+    running.on("POST", "/api/targets/orders-api/check", (200, found))
+    checked = suture("targets", "check", "orders-api")
+    assert (checked.exit_code, "can be reached" in checked.stdout) == (0, True)
+    running.on("POST", "/api/targets/orders-api/check", (200, {**found, "missing": ["get leases"]}))
+    lacking = suture("targets", "check", "orders-api")
+    assert (lacking.exit_code, "get leases" in lacking.stdout) == (1, True)
+
+
 def test_stop_and_resume_name_what_they_stop(running: Any, suture: Suture) -> None:
     running.on("POST", "/api/stop", (200, {"stop": {}}))
     running.on("POST", "/api/resume", (200, {"stop": {}}))

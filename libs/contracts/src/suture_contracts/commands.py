@@ -195,6 +195,17 @@ class RemoveTarget(Command):
     target_id: Name
 
 
+class CheckTarget(Command):
+    """To the executor: look whether a target can be reached, changing nothing.
+
+    Reply 200: ``{target_id, reachable, detail, rights, missing, isolation}``.
+    """
+
+    TYPE: ClassVar[str] = "check-target"
+
+    target_id: Name
+
+
 class ListTargets(Command):
     """To the executor. Reply 200: ``{targets: [{target, revision}]}``."""
 

@@ -394,5 +394,6 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "report-result": lambda: commands.ReportResult(**_command("agent", script_id=_SCRIPT, status="SUCCESS")),
     "register-target": lambda: commands.RegisterTarget(**_command("operator", target=_target())),
     "remove-target": lambda: commands.RemoveTarget(**_command("operator", target_id="orders-host")),
+    "check-target": lambda: commands.CheckTarget(**_command("operator"), target_id="shop-web"),
     "list-targets": lambda: commands.ListTargets(**_command("operator")),
 }

@@ -63,6 +63,7 @@ COMMANDS: dict[str, type[Command]] = {
         commands.RegisterTarget,
         commands.RemoveTarget,
         commands.ListTargets,
+        commands.CheckTarget,
     )
 }
 
@@ -104,6 +105,7 @@ OWNERS: dict[str, str] = {
     "register-target": "executor",
     "remove-target": "executor",
     "list-targets": "executor",
+    "check-target": "executor",
 }
 """Which service owns a command."""
 

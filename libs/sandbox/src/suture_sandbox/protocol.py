@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 from suture_contracts.base import Reversibility, ScriptType
 from suture_contracts.events import ExecutionOutcome, Mode
 from suture_contracts.script import Limits
+from suture_contracts.target import Target, TargetKind
 
 
 class SandboxUnavailable(Exception):
@@ -21,9 +22,10 @@ class RunLost(Exception):
 class RunPlan(BaseModel):
     """One run on one target. ``run_id`` is derived: the same id is the same run, and runs once.
 
-    ``root`` is the real path of the folder that is the target's ceiling; ``reads`` are folders or files that
-    are shown besides it; ``hide`` are paths that are never shown. ``not_after`` is in seconds since 1970.
-    ``expected`` gives digests by path that must still hold before anything is run.
+    ``reach`` and ``secret_ref`` are the target's own. For kind ``local``, ``root`` is the real path of the
+    folder that is its ceiling, ``reads`` are folders or files that are shown besides it, ``hide`` are paths
+    that are never shown. ``not_after`` is in seconds since 1970. ``expected`` gives digests by path or object
+    that must still hold before anything is run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,8 +37,10 @@ class RunPlan(BaseModel):
     execution_id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")
     mode: Mode
     target: str
-    kind: Literal["local"] = "local"
-    root: str
+    kind: TargetKind = "local"
+    reach: dict[str, Any] = Field(default_factory=dict)
+    secret_ref: str | None = None
+    root: str = ""
     reads: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     script_type: ScriptType
@@ -54,7 +58,11 @@ class RunPlan(BaseModel):
 
 
 class RunResult(BaseModel):
-    """What happened. ``before`` and ``after`` are digests by path; ``isolation`` is what was in force."""
+    """What happened. ``before`` and ``after`` are digests by path or object.
+
+    ``isolation`` is what was in force. A rehearsal also says which ``rights`` the run needs on its target,
+    and which of them are ``missing``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -71,18 +79,36 @@ class RunResult(BaseModel):
     isolation: tuple[str, ...] = ()
     seconds: float = 0.0
     diff: str = ""
+    rights: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Reached(BaseModel):
+    """What a look at a target found: nothing is changed for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reachable: bool
+    detail: str = ""
+    rights: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    isolation: tuple[str, ...] = ()
 
 
 class Sandbox(Protocol):
     """Starts runs that outlive the process that asked for them."""
 
     name: str
-    kinds: frozenset[str]
+    kinds: frozenset[TargetKind]
     """The kinds of target that it reaches."""
     script_types: frozenset[str]
 
     async def open(self) -> tuple[str, ...]:
         """Get ready and say the isolation that will be in force; raises ``SandboxUnavailable``."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; what runs goes on."""
         ...
 
     async def start(self, plan: RunPlan) -> None:
@@ -102,6 +128,10 @@ class Sandbox(Protocol):
 
     async def forget(self, run_id: str) -> None:
         """Drop what is kept only until the result is stored; claim and snapshot stay."""
+        ...
+
+    async def check(self, target: Target) -> Reached:
+        """Look whether the target can be reached, and with which rights."""
         ...
 
     def identity(self) -> dict[str, Any]:

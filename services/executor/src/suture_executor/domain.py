@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 from suture_contracts.events import ExecutionOutcome, Run
 from suture_contracts.script import ScriptDocument
-from suture_contracts.target import Target
+from suture_contracts.target import Target, TargetKind
 
 WAITING = ("ready", "queued")
 ACTIVE = ("queued", "dispatching", "rolling_back")
@@ -58,26 +58,34 @@ _SYSTEM_TREES = (
 )
 
 
+class Offer(Protocol):
+    """What a sandbox says of itself."""
+
+    name: str
+    script_types: frozenset[str]
+
+
 def refusal(
     document: ScriptDocument,
     targets: Sequence[tuple[str, Target | None]],
-    kinds: Collection[str],
-    script_types: Collection[str],
-    sandbox: str,
+    offer_for: Callable[[TargetKind], Offer | None],
 ) -> str:
     """Why an approved script cannot run here, or nothing."""
+    names = set()
     for id, target in targets:
         if target is None:
             return f"target {id} is not registered"
         if document.script_type not in target.allowed_types:
             return f"target {id} does not take {document.script_type} scripts"
-        if target.kind not in kinds:
+        offer = offer_for(target.kind)
+        if offer is None:
             return f"target {id} is of kind {target.kind}, for which no sandbox is at hand"
-    if document.script_type not in script_types:
-        return f"the sandbox {sandbox} does not run {document.script_type} scripts"
-    if document.runner not in ("auto", sandbox) and sandbox != "recorded":
-        return f"the script asks for the runner {document.runner}, and {sandbox} is at hand"
-    return ""
+        if document.script_type not in offer.script_types:
+            return f"the sandbox {offer.name} does not run {document.script_type} scripts"
+        if document.runner not in ("auto", offer.name) and offer.name != "recorded":
+            return f"the script asks for the runner {document.runner}, and {offer.name} is at hand"
+        names.add(offer.name)
+    return "the targets are of different kinds; write a script for each" if len(names) > 1 else ""
 
 
 def reach_problem(root: object) -> str:

@@ -13,7 +13,7 @@ from suture_contracts.events import ExecutionOutcome, Mode, Run
 from suture_contracts.target import Target
 
 from suture_executor import domain, executions
-from suture_executor.executions import Document, utc_now
+from suture_executor.executions import Document, Rehearsed, utc_now
 from suture_executor.locks import Locks
 from suture_executor.runs import Runs
 from suture_executor.stops import Stops
@@ -76,13 +76,10 @@ class Driver:
 
     def refusal(self, document: Document) -> str:
         """Why it cannot run on its targets as they are registered now, or nothing."""
-        sandbox = self._runs.sandbox
         return domain.refusal(
             executions.script_of(document),
             self._targets.resolve(document["targets"]),
-            sandbox.kinds,
-            sandbox.script_types,
-            sandbox.name,
+            self._runs.sandboxes.find,
         )
 
     async def _with_locks(self, document: Document, act: Any) -> None:
@@ -125,7 +122,7 @@ class Driver:
         begun = {
             "_id": document["_id"],
             "state": "dispatching",
-            "home": self._runs.sandbox.identity(),
+            "home": self._runs.sandboxes.of(known[0]).identity(),
             "reached": [target.model_dump(mode="json") for target in known],
             "sequence": event.sequence,
         }
@@ -135,7 +132,7 @@ class Driver:
         return await self._runs.apply(document, known)
 
     async def _adopt(self, document: Document) -> bool:
-        if document["home"] != self._runs.sandbox.identity():
+        if document["home"] != self._runs.sandboxes.of(_reached(document)[0]).identity():
             detail = "started in another place, which this executor cannot see"
             runs = [Run(target=target, outcome="unknown", detail=detail) for target in document["targets"]]
             return await self._record(document, "apply", "unknown", runs)
@@ -148,7 +145,7 @@ class Driver:
         return await self._record(document, "apply", domain.verdict_of(runs), runs)
 
     async def _roll_back(self, document: Document) -> bool:
-        if document["home"] != self._runs.sandbox.identity():
+        if document["home"] != self._runs.sandboxes.of(_reached(document)[0]).identity():
             detail = "the snapshot is in another place, which this executor cannot see"
             runs = [
                 Run(target=target, outcome="rollback_failed", detail=detail) for target in document["targets"]
@@ -163,7 +160,7 @@ class Driver:
     ) -> bool:
         """Store and publish the end; false where the targets must stay locked."""
         fitted = domain.fitted(runs)
-        runner = "none" if document["state"] in domain.WAITING else self._runs.sandbox.name
+        runner = "none" if document["state"] in domain.WAITING else str(document["home"]["sandbox"])
         event = executions.completed(document, mode, outcome, fitted, runner, self._signer)
         change: dict[str, Any] = {"state": outcome, "outcome": outcome, "sequence": event.sequence}
         change["runs" if mode == "apply" else "rollback_runs"] = [
@@ -175,7 +172,8 @@ class Driver:
         if outcome in ("unknown", "rollback_failed"):
             self._log.error("needs_an_operator", execution=document["_id"], outcome=outcome)
         if runner != "none":
-            await self._runs.forget(document, ("apply", "rollback") if len(fitted) > 1 else (mode,))
+            modes: tuple[Mode, ...] = ("apply", "rollback") if len(fitted) > 1 else (mode,)
+            await self._runs.forget(document, _reached(document), modes)
         return outcome != "unknown"
 
     async def _rehearse(self, document: Document) -> None:
@@ -184,14 +182,15 @@ class Driver:
         refusal = self.refusal(document)
         targets = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
         if refusal:
-            outcome, diff, detail = "unavailable", "", refusal
+            rehearsed = Rehearsed("unavailable", detail=refusal, missing=(refusal,))
         else:
             async with self._places:
-                outcome, diff, detail = await self._runs.rehearse(document, targets)
-        event = executions.rehearsed(document, outcome, diff, [refusal] if refusal else [], detail)
+                rehearsed = await self._runs.rehearse(document, targets)
+        outcome, event = rehearsed.outcome, executions.rehearsed(document, rehearsed)
         change = {"state": "rehearsed", "outcome": outcome, "sequence": event.sequence, "ended_at": utc_now()}
         await self._move(document, change, [event])
-        await self._runs.forget(document, ("rehearse",))
+        if not refusal:
+            await self._runs.forget(document, targets, ("rehearse",))
 
     async def _move(self, document: Document, change: dict[str, Any], events: list[Event]) -> None:
         before = document.get("before", document)

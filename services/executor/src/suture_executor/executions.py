@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from suture_chassis.custody import Signer, seal
@@ -26,6 +27,7 @@ from suture_executor import domain
 from suture_executor.custody import Granted
 
 Document = dict[str, Any]
+RehearsalOutcome = Literal["passed", "failed", "already_remediated", "unavailable"]
 
 
 def utc_now() -> datetime:
@@ -138,9 +140,18 @@ def completed(
     )
 
 
-def rehearsed(
-    document: Document, outcome: str, diff: str, missing: Sequence[str], detail: str
-) -> RehearsalCompleted:
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a rehearsal over all targets found; ``rights`` beside those that the script declares itself."""
+
+    outcome: RehearsalOutcome
+    diff: str = ""
+    detail: str = ""
+    rights: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def rehearsed(document: Document, found: Rehearsed) -> RehearsalCompleted:
     script = script_of(document)
     rights = [f"write {path}" for path in script.writes] + [f"connect {address}" for address in script.egress]
     return RehearsalCompleted(
@@ -150,11 +161,11 @@ def rehearsed(
         rehearsal_id=document["_id"],
         script_id=document["script_id"],
         revision=document["revision"],
-        outcome=outcome,
-        diff=diff[:19_000],
-        rights=tuple(right[:1_000] for right in rights),
-        missing=tuple(missing),
-        detail=detail[:19_000],
+        outcome=found.outcome,
+        diff=found.diff[:19_000],
+        rights=tuple(right[:1_000] for right in (*rights, *found.rights)),
+        missing=found.missing,
+        detail=found.detail[:19_000],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from suture_chassis.messages import Received
 from suture_contracts.base import Reply
 from suture_contracts.commands import (
+    CheckTarget,
     Execute,
     ListTargets,
     RegisterTarget,
@@ -54,6 +55,9 @@ class Handlers:
 
     async def on_remove_target(self, received: Received[RemoveTarget]) -> Reply:
         return await self._targets.remove(received)
+
+    async def on_check_target(self, received: Received[CheckTarget]) -> Reply:
+        return await self._targets.check(received)
 
     async def on_list_targets(self, received: Received[ListTargets]) -> Reply:
         return await self._targets.list(received)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 from suture_contracts.base import Role
 from suture_contracts.commands import (
+    CheckTarget,
     Execute,
     ListTargets,
     RegisterTarget,
@@ -19,13 +21,18 @@ from suture_contracts.commands import (
 )
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
 from suture_sandbox.bubblewrap import BubblewrapSandbox
-from suture_sandbox.protocol import Sandbox, SandboxUnavailable
+from suture_sandbox.database.sandbox import DatabaseSandbox
+from suture_sandbox.host.sandbox import HostSandbox
+from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
+from suture_sandbox.protocol import Sandbox
+from suture_sandbox.secrets import Secrets
 
 from suture_executor.driver import Driver
 from suture_executor.handlers import Handlers
 from suture_executor.locks import Locks
 from suture_executor.reconciler import Reconciler
 from suture_executor.runs import Runs
+from suture_executor.sandboxes import Sandboxes
 from suture_executor.service import Executor
 from suture_executor.starts import Starts
 from suture_executor.stops import Stops
@@ -37,6 +44,9 @@ _SWITCH: set[Role] = {"operator", "supervisor", "admin"}
 
 class Settings(ChassisSettings):
     executor_state_dir: Path = Field(description="Claims, snapshots and results; outlives restarts")
+    executor_secrets_dir: Path | None = Field(
+        default=None, description="Files that targets name in secret_ref: kubeconfigs, database addresses"
+    )
     executor_concurrency: int = Field(default=8, ge=1, le=256, description="How many bodies run at once")
     executor_scan_seconds: float = Field(
         default=3.0, gt=0, le=300, description="How often the store is looked at"
@@ -48,16 +58,20 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     service = Service("executor", settings)
     store, log, instance = service.store, service.log, settings.instance
     documents, collection = store.documents("executions"), store.collection("executions")
-    chosen = sandbox or BubblewrapSandbox(settings.executor_state_dir)
-    private = (settings.executor_state_dir, settings.signing_key_file, settings.trust_store_file)
-    targets = Targets(store.documents("targets"), store.collection("targets"), private)
+    state, secrets = settings.executor_state_dir, settings.executor_secrets_dir
+    local = sandbox or BubblewrapSandbox(state)
+    known = Secrets(secrets)
+    remote = (KubernetesSandbox(state, known), DatabaseSandbox(state, known), HostSandbox(state, known))
+    sandboxes = Sandboxes([local, *remote])
+    private = [state, settings.signing_key_file, settings.trust_store_file, *([secrets] if secrets else [])]
+    targets = Targets(store.documents("targets"), store.collection("targets"), private, sandboxes)
     stops = Stops(store.documents("executor_stops"), store.collection("executor_stops"))
 
     async def has_ended(execution_id: str) -> bool:
         return await switch.has_ended(execution_id)
 
     locks = Locks(store.collection("target_locks"), has_ended)
-    runs = Runs(chosen, stops, lambda: targets.hidden, log)
+    runs = Runs(sandboxes, stops, lambda: targets.hidden, log)
     begun = store.documents("executions_begun")
     driver = Driver(
         documents, begun, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
@@ -73,13 +87,17 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
         await collection.create_index([("state", 1), ("instance", 1)])
         await targets.refresh()
         await stops.refresh()
+        # Without a sandbox the service answers and records; every run is refused with the reason.
+        await sandboxes.open(log)
+
+    async def let_go_at_the_end() -> None:
         try:
-            log.info("sandbox_open", isolation=await chosen.open())
-        except SandboxUnavailable as error:
-            # The service answers and records; every run is refused with this reason.
-            log.error("sandbox_unavailable", reason=str(error))
+            await asyncio.Event().wait()
+        finally:
+            await sandboxes.close()
 
     service.on_start(get_ready)
+    service.background("sandboxes", let_go_at_the_end)
     service.background("reconciler", reconciler.run)
     service.background("stop switch", reconciler.keep_fresh)
     _subscribe(service, Handlers(executor, starts, targets, switch))
@@ -97,6 +115,7 @@ def _subscribe(service: Service, handlers: Handlers) -> None:
     service.command(RegisterTarget, handlers.on_register_target)
     service.command(RemoveTarget, handlers.on_remove_target)
     service.command(ListTargets, handlers.on_list_targets)
+    service.command(CheckTarget, handlers.on_check_target)
 
 
 def main() -> None:

@@ -8,27 +8,37 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 from suture_contracts.events import Mode, Run
 from suture_contracts.target import Target
-from suture_sandbox.protocol import RunLost, RunPlan, RunResult, Sandbox, SandboxUnavailable
+from suture_sandbox.protocol import RunLost, RunPlan, RunResult, SandboxUnavailable
 
 from suture_executor import domain
-from suture_executor.executions import Document, script_of
+from suture_executor.executions import Document, RehearsalOutcome, Rehearsed, script_of
+from suture_executor.sandboxes import Sandboxes
 from suture_executor.stops import Stops
 
 _FINE = ("succeeded", "already_remediated")
-_REHEARSED = {"succeeded": "passed", "already_remediated": "already_remediated", "unknown": "unavailable"}
+_REHEARSED: dict[str, RehearsalOutcome] = {
+    "succeeded": "passed",
+    "already_remediated": "already_remediated",
+    "unknown": "unavailable",
+}
+_WORST_FIRST: tuple[RehearsalOutcome, ...] = ("failed", "unavailable", "passed", "already_remediated")
 
 
 class Runs:
     """Asks the sandbox; every run has a derived id, so that asking again after a restart finds it."""
 
     def __init__(
-        self, sandbox: Sandbox, stops: Stops, hidden: Callable[[], tuple[str, ...]], log: FilteringBoundLogger
+        self,
+        sandboxes: Sandboxes,
+        stops: Stops,
+        hidden: Callable[[], tuple[str, ...]],
+        log: FilteringBoundLogger,
     ) -> None:
-        self.sandbox = sandbox
+        self.sandboxes = sandboxes
         self._stops = stops
         self._hidden = hidden
         self._log = log
-        self._running: dict[str, str] = {}
+        self._running: dict[str, Target] = {}
 
     async def apply(self, document: Document, targets: list[Target]) -> list[Run]:
         """One run a target until one fails; then what succeeded is taken back, the last one first."""
@@ -54,34 +64,36 @@ class Runs:
             if target.id in changed
         ]
 
-    async def rehearse(self, document: Document, targets: list[Target]) -> tuple[str, str, str]:
-        """Outcome, diff and detail over all targets; nothing is changed."""
-        diffs, details, outcomes = [], [], []
+    async def rehearse(self, document: Document, targets: list[Target]) -> Rehearsed:
+        """The worst outcome, all differences and rights over all targets; nothing is changed."""
+        results = [await self._result(document, target, "rehearse") for target in targets]
+        # Without the network that it declares a body may fail where the real run would not.
         offline = not script_of(document).egress
-        for target in targets:
-            result = await self._result(document, target, "rehearse")
+        outcomes, details = [], []
+        for target, result in zip(targets, results, strict=True):
             outcome = _REHEARSED.get(result.outcome, "failed")
-            # Without the network that it declares a body may fail where the real run would not.
             outcomes.append(outcome if offline or outcome != "failed" else "unavailable")
-            diffs.append(result.diff)
             details.append(": ".join(part for part in (target.id, result.detail or outcome) if part))
             if outcome == "failed":
                 details.append(result.output_tail[-4_000:])
-        for worst in ("failed", "unavailable", "passed", "already_remediated"):
-            if worst in outcomes:
-                return worst, "".join(diffs), "\n".join(details)
-        return "unavailable", "", "no target"
+        return Rehearsed(
+            next(worst for worst in _WORST_FIRST if worst in outcomes or worst == "already_remediated"),
+            "".join(result.diff for result in results),
+            "\n".join(details),
+            tuple(dict.fromkeys(right for result in results for right in result.rights)),
+            tuple(dict.fromkeys(right for result in results for right in result.missing)),
+        )
 
     async def abort(self, target: str | None) -> None:
         """Kill what runs there and let it be taken back; a rollback goes on."""
         for run_id, where in list(self._running.items()):
-            if target in (None, where) and not run_id.endswith("-rollback"):
-                await self.sandbox.abort(run_id)
+            if target in (None, where.id) and not run_id.endswith("-rollback"):
+                await self.sandboxes.of(where).abort(run_id)
 
-    async def forget(self, document: Document, modes: Sequence[Mode]) -> None:
-        for mode in modes:
-            for target in document["targets"]:
-                await self.sandbox.forget(domain.run_name(document["_id"], target, mode))
+    async def forget(self, document: Document, targets: list[Target], modes: Sequence[Mode]) -> None:
+        for target in targets:
+            for mode in modes:
+                await self.sandboxes.of(target).forget(domain.run_name(document["_id"], target.id, mode))
 
     async def _reverse(self, document: Document, targets: list[Target], runs: list[Run]) -> list[Run]:
         failed = runs[-1]
@@ -112,12 +124,13 @@ class Runs:
 
     async def _result(self, document: Document, target: Target, mode: Mode) -> RunResult:
         plan = self._plan(document, target, mode)
-        self._running[plan.run_id] = target.id
+        self._running[plan.run_id] = target
         try:
-            await self.sandbox.start(plan)
+            sandbox = self.sandboxes.of(target)
+            await sandbox.start(plan)
             if mode != "rollback" and self._stops.stopped([target.id]) == "abort":
-                await self.sandbox.abort(plan.run_id)
-            return await self.sandbox.result(plan.run_id)
+                await sandbox.abort(plan.run_id)
+            return await sandbox.result(plan.run_id)
         except SandboxUnavailable as error:
             self._log.error("sandbox_unavailable", run=plan.run_id, reason=str(error))
             outcome = (
@@ -141,6 +154,9 @@ class Runs:
             execution_id=document["_id"],
             mode=mode,
             target=target.id,
+            kind=target.kind,
+            reach=reach,
+            secret_ref=target.secret_ref,
             root=str(reach.get("root", "")),
             reads=tuple(str(path) for path in reach.get("reads", ())),
             hide=self._hidden(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,38 @@ from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Documents
 from suture_contracts.base import Principal, Reply
-from suture_contracts.commands import ListTargets, RegisterTarget, RemoveTarget
+from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
 from suture_contracts.target import Target
+from suture_sandbox.database import reach as database
+from suture_sandbox.host import reach as host
+from suture_sandbox.kubernetes import reach as kubernetes
+from suture_sandbox.protocol import Reached, SandboxUnavailable
 
 from suture_executor import domain
+from suture_executor.sandboxes import Sandboxes
 
 _ATTEMPTS = 5
 _MOST_TARGETS = 10_000
 _AGENT_KINDS = ("local", "host")
+_REACHES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "kubernetes": kubernetes.reach_of,
+    "database": database.reach_of,
+    "host": host.reach_of,
+}
 
 
 class Targets:
     """Kept in memory for the hot path, fresh by its own writes and by ``refresh``."""
 
     def __init__(
-        self, documents: Documents, collection: AsyncCollection[dict[str, Any]], private: Sequence[Path]
+        self,
+        documents: Documents,
+        collection: AsyncCollection[dict[str, Any]],
+        private: Sequence[Path],
+        sandboxes: Sandboxes,
     ) -> None:
+        self._sandboxes = sandboxes
         self._documents = documents
         self._collection = collection
         self._private = [path.resolve() for path in private]
@@ -97,6 +112,20 @@ class Targets:
         self._known.pop(command.target_id, None)
         return Reply(status=200, body={"id": command.target_id})
 
+    async def check(self, received: Received[CheckTarget]) -> Reply:
+        """Ask the target's sandbox to look at it; an agent asks about its own."""
+        command = received.message
+        await self.refresh()
+        target = self.find(command.target_id)
+        if target is None:
+            raise _unknown(command.target_id)
+        _check_owner(command.principal, target.owner)
+        try:
+            found = await self._sandboxes.of(target).check(target)
+        except SandboxUnavailable as error:
+            found = Reached(reachable=False, detail=str(error))
+        return Reply(status=200, body={"target_id": target.id, **found.model_dump(mode="json")})
+
     async def list(self, received: Received[ListTargets]) -> Reply:
         """All of them; an agent sees its own."""
         await self.refresh()
@@ -153,6 +182,9 @@ class Targets:
                 remedy="register a local or host target, or ask an operator",
                 status=403,
             )
+        # An agent runs scripts on its own host itself: it has nothing to say of how that is reached.
+        if target.kind in _REACHES and (target.reach or target.kind != "host"):
+            _check_reach(target)
         if target.kind == "local":
             for field in ("root", "reads"):
                 paths = target.reach.get(field, [] if field == "reads" else None)
@@ -176,6 +208,17 @@ class Targets:
         if any(private == Path(path) or private in Path(path).parents for private in self._private):
             return "it is Suture's own"
         return ""
+
+
+def _check_reach(target: Target) -> None:
+    try:
+        _REACHES[target.kind](target.reach)
+    except ValueError as error:
+        field, _, reason = str(error).partition(": ")
+        reason, _, remedy = reason.partition("; ")
+        raise PermanentError(
+            reason, field=f"target.{field}", remedy=remedy or "docs/targets.md says what it takes"
+        ) from None
 
 
 def _check_owner(principal: Principal, owner: str) -> None:

@@ -27,6 +27,7 @@ from suture_contracts.events import (
 from suture_contracts.script import Limits, Script, ScriptDocument
 from suture_contracts.target import Target
 from suture_executor.main import Settings, build
+from suture_testkit.cluster import shop as shop
 from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
 

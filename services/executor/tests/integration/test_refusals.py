@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from suture_contracts.base import Principal
-from suture_contracts.commands import ListTargets, RegisterTarget, RemoveTarget
+from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
 from suture_contracts.target import Target
 
@@ -85,11 +87,11 @@ async def test_a_target_that_does_not_take_the_type_is_not_applied(world, execut
     assert done.runs[0].detail == "target app does not take bash scripts"
 
 
-async def test_a_kind_without_a_sandbox_is_not_applied(world, executor) -> None:
-    await world.register("cluster", kind="kubernetes", reach={"namespace": "shop"})
-    done = await world.run(world.approved(world.document(targets=("cluster",))))
+async def test_a_host_that_nobody_says_how_to_reach_is_not_applied(world, executor) -> None:
+    await world.register("far", kind="host", reach={})
+    done = await world.run(world.approved(world.document(targets=("far",))))
     assert done.outcome == "not_applied"
-    assert "kubernetes" in done.runs[0].detail
+    assert "reach.address" in done.runs[0].detail
 
 
 @pytest.mark.parametrize("path", ["/etc/suture-test.conf", "/tmp/suture-outside.conf"])
@@ -116,6 +118,38 @@ async def test_a_root_that_is_not_an_applications_folder_is_refused(world, execu
     reply = await world.register("bad", reach={"root": folder})
     assert reply.status == 422
     assert reply.problem.field == "target.reach.root"
+
+
+@pytest.mark.parametrize(
+    ("reach", "field"),
+    [
+        ({"namespace": "shop", "service_account": "suture-target"}, "target.reach.image"),
+        ({"namespace": "Shop", "service_account": "a", "image": "b"}, "target.reach.namespace"),
+        ({"namespace": "kube-system", "service_account": "a", "image": "b"}, "target.reach.namespace"),
+        ({"namespace": "shop", "service_account": "a", "image": "b", "token": "c"}, "target.reach.token"),
+    ],
+)
+async def test_a_cluster_s_reach_is_checked_when_it_is_registered(world, executor, reach, field) -> None:
+    reply = await world.register("shop", kind="kubernetes", reach=reach)
+    assert (reply.status, reply.problem.field) == (422, field)
+
+
+async def test_a_check_says_what_can_be_reached(world, executor, root: Path) -> None:
+    found = await world.ask(CheckTarget, target_id="app")
+    assert (found.body["reachable"], found.body["missing"]) == (True, [])
+    assert "bubblewrap" in found.body["isolation"]
+    await asyncio.to_thread(shutil.rmtree, root)
+    assert str(root) in (await world.ask(CheckTarget, target_id="app")).body["detail"]
+    assert (await world.ask(CheckTarget, target_id="unheard-of")).status == 404
+    assert (await world.ask(CheckTarget, AGENT, target_id="app")).status == 403
+
+
+async def test_a_check_of_a_cluster_without_its_kubeconfig_says_so(world, executor) -> None:
+    reach = {"namespace": "shop", "service_account": "suture-target", "image": "script:1"}
+    await world.register("shop", kind="kubernetes", reach=reach, secret_ref="kubeconfig")
+    found = await world.ask(CheckTarget, target_id="shop")
+    assert found.body["reachable"] is False
+    assert "SUTURE_EXECUTOR_SECRETS_DIR" in found.body["detail"]
 
 
 async def test_suture_s_own_state_is_never_a_target(world, executor, tmp_path) -> None:

@@ -99,9 +99,7 @@ async def test_the_same_execution_finds_its_own_lock_after_a_restart(collection)
     await asyncio.wait_for(Locks(collection, Ended()).take(["a"], "mine"), 5)
 
 
-async def test_one_that_held_a_target_before_a_restart_passes_those_that_came_to_wait_first(
-    collection,
-) -> None:
+async def test_one_that_held_a_target_before_a_restart_passes_those_that_wait(collection) -> None:
     await collection.insert_one({"_id": "a", "holder": "interrupted"})
     locks = Locks(collection, Ended())
     waiting = asyncio.create_task(locks.take(["a"], "queued"))

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from suture_contracts.events import Run
 from suture_contracts.script import ScriptDocument
 from suture_contracts.target import Target
 from suture_executor import domain
 
+
+@dataclass(frozen=True)
+class Offer:
+    name: str
+    script_types: frozenset[str]
+
+
+OFFERS = {
+    "local": Offer("bubblewrap", frozenset({"bash", "python"})),
+    "kubernetes": Offer("kubernetes", frozenset({"bash", "kubernetes"})),
+}
 LOCAL = Target(id="app", kind="local", owner="me", reach={"root": "/srv/app"})
 
 
 def refusal(target: Target | None = LOCAL, **script: object) -> str:
     document = ScriptDocument(**{"script_type": "bash", "body": "true", "targets": ("app",), **script})
-    return domain.refusal(document, [("app", target)], {"local"}, {"bash", "python"}, "bubblewrap")
+    return domain.refusal(document, [("app", target)], OFFERS.get)
 
 
 def test_a_registered_local_target_takes_a_bash_script() -> None:
@@ -26,12 +39,18 @@ def test_a_registered_local_target_takes_a_bash_script() -> None:
         (None, {}, "not registered"),
         (LOCAL.model_copy(update={"allowed_types": ("python",)}), {}, "does not take bash"),
         (LOCAL.model_copy(update={"kind": "host"}), {}, "no sandbox"),
-        (LOCAL, {"script_type": "config"}, "does not run config"),
+        (LOCAL.model_copy(update={"allowed_types": ("sql",)}), {"script_type": "sql"}, "does not run sql"),
         (LOCAL, {"runner": "kubernetes"}, "asks for the runner kubernetes"),
     ],
 )
 def test_what_cannot_run_here_is_refused_with_its_reason(target, script, reason: str) -> None:
     assert reason in refusal(target, **script)
+
+
+def test_targets_that_need_different_sandboxes_need_a_script_each() -> None:
+    shop = Target(id="shop", kind="kubernetes", owner="me")
+    document = ScriptDocument(script_type="bash", body="true", targets=("app", "shop"))
+    assert "different kinds" in domain.refusal(document, [("app", LOCAL), ("shop", shop)], OFFERS.get)
 
 
 def runs(*outcomes: str) -> list[Run]:

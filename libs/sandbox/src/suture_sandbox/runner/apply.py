@@ -9,7 +9,6 @@ from suture_sandbox.runner import change, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
 from suture_sandbox.runner.durable import sync_directory, write_json
-from suture_sandbox.runner.job import why
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import PathRefused, Root, digest
 from suture_sandbox.runner.undo import take_back
@@ -93,7 +92,7 @@ def _body(job: Job, stage: Stage) -> Entries:
     ended = job.script("body", stage, writable=True, network=job.network, tail=job.tail)
     job.exit_code = ended.exit_code
     if not ended.passed:
-        raise _Failed(f"the script failed: {why(ended)}")
+        raise _Failed(f"the script failed: {ended.why}")
     after, undeclared = collect(stage)
     if undeclared:
         raise _Failed(f"the script wrote what it had not declared: {', '.join(undeclared[:20])}")

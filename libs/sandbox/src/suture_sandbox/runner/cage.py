@@ -9,6 +9,7 @@ import signal
 import time
 
 from suture_sandbox.runner import bounds
+from suture_sandbox.runner.ended import Ended
 from suture_sandbox.runner.output import Tail
 
 TYPE_CHECKING = False
@@ -23,19 +24,6 @@ _GRACE_SECONDS = 10.0
 
 class SandboxBroken(Exception):
     """Bubblewrap could not start the script, or its processes do not end."""
-
-
-class Ended:
-    """How a script ended: its exit code, or why it was killed."""
-
-    def __init__(self, exit_code: int | None, reason: str, seconds: float) -> None:
-        self.exit_code = exit_code
-        self.reason = reason
-        self.seconds = seconds
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == 0 and not self.reason
 
 
 def run(cage: Cage, arguments: list[str], tail: Tail, why_stop: Callable[[], str]) -> Ended:

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from suture_sandbox.runner.ended import Ended
     from suture_sandbox.runner.stage import Stage
     from suture_sandbox.runner.tree import Entries
 
@@ -41,9 +42,7 @@ class Job:
         """The user that owns the scratch, where it is not this process' own."""
         return Cage(self.raw, "", -1, False).uid if self.raw["identity"] == "uid" else None
 
-    def script(
-        self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail
-    ) -> cage.Ended:
+    def script(self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail) -> Ended:
         """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
         path = os.path.join(self.work, phase)
         if not os.path.exists(path):
@@ -53,6 +52,8 @@ class Job:
             os.rename(f"{path}.new", path)
         bounds = Cage(self.raw, path, self._alive_fd, network)
         bounds.environment["SUTURE_PHASE"] = phase
+        if self.plan["script_type"] == "config" and phase != "body":
+            bounds.interpreter = self.raw["interpreters"]["bash"]  # a patch is verified by a shell script
         most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
 
         def why_stop() -> str:
@@ -106,7 +107,3 @@ class Job:
     @property
     def network(self) -> bool:
         return bool(self.plan["egress"]) and self.plan["mode"] != "rehearse"
-
-
-def why(ended: cage.Ended) -> str:
-    return ended.reason or f"exit code {ended.exit_code}"

@@ -7,7 +7,6 @@ import os
 from suture_sandbox.runner import snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
-from suture_sandbox.runner.job import why
 from suture_sandbox.runner.output import masked
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import ABSENT, PathRefused, Root
@@ -50,7 +49,7 @@ def rehearse(job: Job) -> dict[str, Any]:
         after, undeclared = collect(stage)
         diff = masked(_diff(before, after), job.plan["secrets"])[:_MOST_DIFF]
         if not ended.passed:
-            return job.result("not_applied", f"the script failed: {why(ended)}", before, after, diff)
+            return job.result("not_applied", f"the script failed: {ended.why}", before, after, diff)
         if undeclared:
             return job.result(
                 "not_applied", f"writes what it did not declare: {', '.join(undeclared)}", before, after, diff

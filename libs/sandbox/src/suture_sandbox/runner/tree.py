@@ -29,6 +29,11 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
 
 
+def hashed(data: bytes) -> str:
+    """The SHA-256 in hexadecimal."""
+    return str(sha256(data).hexdigest())
+
+
 class PathRefused(Exception):
     """A path that may not be changed, and why."""
 

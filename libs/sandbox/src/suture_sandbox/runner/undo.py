@@ -7,7 +7,6 @@ import os
 from suture_sandbox.runner import change, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.durable import read_json
-from suture_sandbox.runner.job import why
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import ABSENT, PathRefused, Root
 
@@ -76,4 +75,4 @@ def _compensate(job: Job, before: Entries) -> str:
         ended = job.script("rollback", stage, writable=True, network=job.network, tail=job.tail)
     except (SandboxBroken, OSError, PathRefused) as error:
         return f"the rollback script could not run: {error}"
-    return "" if ended.passed else f"the rollback script failed: {why(ended)}"
+    return "" if ended.passed else f"the rollback script failed: {ended.why}"

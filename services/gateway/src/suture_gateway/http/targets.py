@@ -54,6 +54,13 @@ async def register_target(
     return JSONResponse(reply.body, reply.status, {"Location": f"/api/targets/{body.id}"})
 
 
+@router.post("/targets/{target_id:path}/check")
+async def check_target(request: Request, caller: TargetKeeper, target_id: TargetId) -> JSONResponse:
+    """Look whether a target can be reached, with which rights, and what is missing; changes nothing."""
+    reply = await send(request, caller, commands.CheckTarget, target_id=target_id)
+    return JSONResponse(reply.body, reply.status)
+
+
 @router.delete("/targets/{target_id:path}")
 async def remove_target(request: Request, caller: TargetKeeper, target_id: TargetId) -> JSONResponse:
     """Forget a target: nothing runs there any more."""

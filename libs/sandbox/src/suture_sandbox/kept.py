@@ -1,0 +1,26 @@
+"""Files that a sandbox keeps over restarts, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file, durably, for its owner alone."""
+    temporary = path.with_name(f"{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def home(path: Path) -> str:
+    """What names this state folder: made once, gone with it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        write_whole(path, uuid4().hex)
+    return path.read_text()

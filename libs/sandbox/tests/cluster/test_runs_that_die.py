@@ -1,0 +1,282 @@
+"""Pods, Jobs and executors that die in a real cluster: one claim, no second body, nothing left over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from suture_sandbox.kubernetes.job import claim_name
+from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
+from suture_sandbox.protocol import RunLost, SandboxUnavailable
+from suture_sandbox.secrets import Secrets
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+BASH = """
+set -eu
+curl -sSf --cacert "$SUTURE_CA_FILE" -H "Authorization: Bearer $(cat "$SUTURE_TOKEN_FILE")" \\
+    -H 'Content-Type: application/merge-patch+json' -X PATCH -o /dev/null \\
+    -d '{"data":{"host":"db","count":"'"$(( $(date +%s%N) ))"'"}}' \\
+    "$SUTURE_API/api/v1/namespaces/$SUTURE_NAMESPACE/configmaps/web"
+"""
+
+
+def script(shop, body: str, **changes: object) -> dict[str, object]:
+    return {
+        "body": body,
+        "script_type": "bash",
+        "writes": (shop.path("configmaps", "web"),),
+        **changes,
+    }
+
+
+async def start(shop, **fields: object):
+    plan = shop.plan(**fields)
+    await shop.sandbox.start(plan)
+    return plan
+
+
+async def changed(shop) -> None:
+    """Until the body has written."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await shop.cluster.call("GET", shop.path("configmaps", "web"))
+            if found["data"]["host"] == "db":
+                return
+            await asyncio.sleep(0.2)
+
+
+async def test_a_bash_script_over_the_api_works_and_is_taken_back(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    result = await shop.run(**script(shop, BASH, name="one"))
+    assert (result.outcome, result.exit_code, result.detail) == ("succeeded", 0, "")
+    assert (await shop.cluster.call("GET", shop.path("configmaps", "web")))["data"]["host"] == "db"
+    assert (await shop.run(**script(shop, BASH, name="one"), mode="rollback")).outcome == "rolled_back"
+    assert await shop.state(shop.path("configmaps", "web")) == before
+
+
+async def test_a_failing_body_is_taken_back_object_for_object(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    result = await shop.run(**script(shop, BASH + "exit 4\n"))
+    assert (result.outcome, result.exit_code) == ("rolled_back", 4)
+    assert await shop.state(shop.path("configmaps", "web")) == before
+
+
+async def test_a_pod_that_is_deleted_by_force_leaves_nothing(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    await changed(shop)
+    pod = await shop.pod_of(plan)
+    await shop.cluster.call("DELETE", shop.path("pods", pod["metadata"]["name"]), gracePeriodSeconds="0")
+    result = await shop.sandbox.result(plan.run_id)
+    assert result.outcome == "rolled_back"
+    assert "aborted" in result.detail or "killed" in result.detail
+    assert await shop.state(shop.path("configmaps", "web")) == before
+    assert len(await shop.claims()) == 1
+
+
+async def test_a_runner_that_lost_its_claim_dies_and_its_successor_takes_back(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    plan = await start(shop, **script(shop, BASH + "sleep 100\n"))
+    await changed(shop)
+    lease = shop.path("leases", claim_name(plan), "/apis/coordination.k8s.io/v1")
+    taken = {"spec": {"holderIdentity": "another runner"}}
+    await shop.cluster.call("PATCH", lease, taken, "application/merge-patch+json")
+    result = await shop.sandbox.result(plan.run_id)
+    assert result.outcome == "rolled_back"
+    assert "killed before its end" in result.detail
+    assert await shop.state(shop.path("configmaps", "web")) == before
+    assert len(await shop.claims()) == 1
+
+
+async def test_the_run_of_a_job_that_was_deleted_is_unknown_and_never_made_again(shop) -> None:
+    await shop.config("web", host="old")
+    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    await changed(shop)
+    pod = await shop.pod_of(plan)
+    # Without rights the runner can neither take back nor say anything.
+    binding = shop.path("rolebindings", "suture-target", "/apis/rbac.authorization.k8s.io/v1")
+    await shop.cluster.call("DELETE", binding)
+    jobs = shop.path("jobs", "", "/apis/batch/v1")
+    options = {"propagationPolicy": "Background"}
+    await shop.cluster.call("DELETE", f"{jobs}/{pod['metadata']['labels']['suture.dev/run']}", options)
+    with pytest.raises(RunLost, match="unknown"):
+        await shop.sandbox.result(plan.run_id)
+    await shop.sandbox.start(plan)
+    assert (await shop.cluster.call("GET", jobs))["items"] == []
+    assert len(await shop.claims()) == 1
+
+
+async def test_an_aborted_run_takes_itself_back(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    await changed(shop)
+    await shop.sandbox.abort(plan.run_id)
+    result = await shop.sandbox.result(plan.run_id)
+    assert result.outcome == "rolled_back"
+    assert "aborted" in result.detail
+    assert await shop.state(shop.path("configmaps", "web")) == before
+
+
+async def test_another_executor_on_the_same_state_adopts_what_runs(shop, tmp_path: Path) -> None:
+    await shop.config("web", host="old")
+    plan = await start(shop, **script(shop, "sleep 2\n" + BASH))
+    other = KubernetesSandbox(tmp_path / "state", Secrets(None))
+    await other.open()
+    assert other.identity() == shop.sandbox.identity()
+    await other.start(plan)
+    assert (await other.result(plan.run_id)).outcome == "succeeded"
+    await other.close()
+    assert len((await shop.cluster.call("GET", shop.path("jobs", "", "/apis/batch/v1")))["items"]) == 1
+    assert len(await shop.claims()) == 1
+
+
+async def test_what_is_recorded_goes_and_claim_and_snapshot_stay(shop) -> None:
+    await shop.config("web", host="old")
+    plan = await start(shop, **script(shop, BASH))
+    result = await shop.sandbox.result(plan.run_id)
+    await shop.sandbox.forget(plan.run_id)
+    job = (await shop.cluster.call("GET", shop.path("jobs", "", "/apis/batch/v1")))["items"][0]
+    assert job["spec"]["ttlSecondsAfterFinished"] == 300
+    policies = await shop.cluster.call("GET", shop.path("networkpolicies", "", "/apis/networking.k8s.io/v1"))
+    assert policies["items"] == []
+    assert len(await shop.claims()) == 1
+    kind, _, name = result.snapshot.split("/", 1)[1].partition("/")
+    assert await shop.cluster.find(shop.path(f"{kind}s", name)) is not None
+
+
+@pytest.mark.parametrize(
+    ("reach", "said"),
+    [
+        ({"image": "localhost/none:1"}, "ErrImageNeverPull"),
+        ({"image": "localhost:1/none:1", "image_pull_policy": "Always"}, "ImagePull"),
+        ({"service_account": "nobody"}, "no pod could be created"),
+    ],
+)
+async def test_a_pod_that_cannot_start_is_said_to_and_nothing_was_run(shop, reach, said: str) -> None:
+    await shop.config("web", host="old")
+    result = await shop.run(**script(shop, BASH), reach={**shop.reach, **reach})
+    assert result.outcome == "not_applied"
+    assert said in result.detail
+    assert await shop.claims() == []
+    assert (await shop.cluster.call("GET", shop.path("pods")))["items"] == []
+
+
+async def test_a_quota_that_is_used_up_is_said(shop) -> None:
+    quota = {"kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    await shop.make("resourcequotas", quota)
+    await asyncio.sleep(1)
+    await shop.config("web", host="old")
+    result = await shop.run(**script(shop, BASH))
+    assert result.outcome == "not_applied"
+    assert "exceeded quota" in result.detail
+
+
+async def test_what_a_script_tries_beyond_its_bounds_fails(shop) -> None:
+    await shop.config("web", host="old")
+    body = """
+    timeout 4 bash -c 'exec 3<>/dev/tcp/198.51.100.1/6443' 2>/dev/null && echo NETWORK
+    touch /etc/x 2>/dev/null && echo ROOT
+    mount -t tmpfs none /mnt 2>/dev/null && echo MOUNT
+    echo x > /suture/plan/plan.json 2>/dev/null && echo PLAN
+    [ "$(id -u)" = 0 ] && echo ROOTUSER
+    grep -q '^CapEff:[[:space:]]*0000000000000000' /proc/self/status || echo CAPABILITIES
+    head -c 200M /dev/zero > /tmp/full 2>/dev/null && echo DISK
+    python3 -c 'x = bytearray(400 << 20)' 2>/dev/null && echo MEMORY
+    (n=0; while [ $n -lt 150 ]; do sleep 20 & n=$((n+1)); done; echo FORKS) 2>/dev/null
+    cat "$SUTURE_TOKEN_FILE"
+    exit 9
+    """
+    result = await shop.run(**script(shop, body))
+    assert (result.outcome, result.detail[:19]) == ("rolled_back", "the script failed: ")
+    words = ("NETWORK", "ROOT", "MOUNT", "PLAN", "ROOTUSER", "CAPABILITIES", "DISK", "MEMORY", "FORKS")
+    assert [word for word in words if word in result.output_tail] == []
+    assert "[masked]" in result.output_tail
+    assert json.dumps(result.output_tail).count("eyJ") == 0
+
+
+async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_path: Path) -> None:
+    """The executor reaches it through a proxy, by a kubeconfig of the secrets folder; the proxy goes away."""
+    config = kubeconfig()
+    server = urlsplit(config["clusters"][0]["cluster"]["server"])
+    proxy = Proxy(server.hostname or "", server.port or 443)
+    port = await proxy.open()
+    config["clusters"][0]["cluster"]["server"] = f"https://{server.hostname}:{port}"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
+    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
+    await sandbox.open()
+    await shop.config("web", host="old")
+    plan = shop.plan(**script(shop, "sleep 3\n" + BASH), secret_ref="shop")
+    await sandbox.start(plan)
+    await proxy.close()
+    waiting = asyncio.create_task(sandbox.result(plan.run_id))
+    await asyncio.sleep(8)
+    assert not waiting.done()
+    await proxy.open(port)
+    assert (await waiting).outcome == "succeeded"
+    await sandbox.close()
+    await proxy.close()
+    assert len(await shop.claims()) == 1
+
+
+async def test_a_cluster_that_cannot_be_reached_starts_nothing(shop, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("suture_sandbox.kubernetes.sandbox._PATIENCE_SECONDS", 1.0)
+    config = kubeconfig()
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
+    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
+    await sandbox.open()
+    with pytest.raises(SandboxUnavailable, match="does not answer"):
+        await sandbox.start(shop.plan(**script(shop, BASH), secret_ref="shop"))
+    await sandbox.close()
+
+
+def kubeconfig() -> dict[str, Any]:
+    return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
+
+
+class Proxy:
+    """TCP, byte for byte, until it is closed with all its connections."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = (host, port)
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self, port: int = 0) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(*self._to)
+        self._writers += [writer, back]
+        with contextlib.suppress(OSError):
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()

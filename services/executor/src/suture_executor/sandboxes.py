@@ -1,0 +1,41 @@
+"""The one sandbox for each kind of target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from structlog.typing import FilteringBoundLogger
+from suture_contracts.target import Target, TargetKind
+from suture_sandbox.protocol import Sandbox, SandboxUnavailable
+
+
+class Sandboxes:
+    """One sandbox reaches all targets of an execution; ``domain.refusal`` sees to it."""
+
+    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
+        self._all = tuple(sandboxes)
+        self._by_kind: dict[TargetKind, Sandbox] = {kind: one for one in sandboxes for kind in one.kinds}
+
+    def find(self, kind: TargetKind) -> Sandbox | None:
+        return self._by_kind.get(kind)
+
+    def of(self, target: Target) -> Sandbox:
+        """Raises ``SandboxUnavailable`` where no sandbox reaches targets of that kind."""
+        found = self.find(target.kind)
+        if found is None:
+            raise SandboxUnavailable(
+                f"target {target.id} is of kind {target.kind}, for which no sandbox is at hand"
+            )
+        return found
+
+    async def open(self, log: FilteringBoundLogger) -> None:
+        """Get all of them ready; what one refuses is said, and each of its runs is refused with it."""
+        for one in self._all:
+            try:
+                log.info("sandbox_open", sandbox=one.name, isolation=await one.open())
+            except SandboxUnavailable as error:
+                log.error("sandbox_unavailable", sandbox=one.name, reason=str(error))
+
+    async def close(self) -> None:
+        for one in self._all:
+            await one.close()
