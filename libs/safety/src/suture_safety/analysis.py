@@ -17,11 +17,13 @@ from suture_safety.text_checks import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suture_contracts.base import Reversibility, ScriptType
+    from suture_contracts.base import Reversibility
+
+    from suture_safety.text_types import TextType
 
 _MAX_REMEMBERED = 512
 _MAX_REMEMBERED_CHARACTERS = 8_000
-_remembered: dict[tuple[str, ScriptType, Part, tuple[str, ...]], Analysis] = {}
+_remembered: dict[tuple[str, TextType, Part, tuple[str, ...]], Analysis] = {}
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -35,7 +37,7 @@ class Analysis:
     readable: bool
 
 
-def analyse(text: str, script_type: ScriptType, *, part: Part = "body") -> Report:
+def analyse(text: str, script_type: TextType, *, part: Part = "body") -> Report:
     """The report on one text. Never raises: what exceeds the bounds is invalid, and says why."""
     one = analyse_part(text, script_type, part)
     return report(one.findings, one.quality, needs_of(one.effects), "none", one.readable)
@@ -43,7 +45,7 @@ def analyse(text: str, script_type: ScriptType, *, part: Part = "body") -> Repor
 
 def analyse_part(
     text: str,
-    script_type: ScriptType,
+    script_type: TextType,
     part: Part,
     declared: tuple[str, ...] = (),
     budget: Budget | None = None,
@@ -66,7 +68,7 @@ def analyse_part(
 
 
 def _analyse_part(
-    text: str, script_type: ScriptType, part: Part, declared: tuple[str, ...], budget: Budget
+    text: str, script_type: TextType, part: Part, declared: tuple[str, ...], budget: Budget
 ) -> Analysis:
     collector = Collector(part=part, declared=declared)
     quality = Quality()
@@ -90,7 +92,7 @@ def _analyse_part(
     return Analysis(collector.findings, collector.effects, quality, readable)
 
 
-def _analyse_language(text: str, script_type: ScriptType, collector: Collector, budget: Budget) -> Quality:
+def _analyse_language(text: str, script_type: TextType, collector: Collector, budget: Budget) -> Quality:
     if script_type == "bash":
         from suture_safety.bash.analyse import analyse_bash
 
