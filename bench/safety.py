@@ -35,6 +35,7 @@ FILES: dict[str, TextType] = {
     "sql_ok": "sql",
     "python_bad": "python",
 }
+_GENERATED: dict[str, TextType] = {"python_standard": "python", "obfuscated": "bash"}
 _ORDER = ("error", "warning", "info")
 
 
@@ -68,7 +69,7 @@ def read_samples(folder: Path) -> Iterator[Sample]:
 
 def judge(sample: Sample) -> Verdict:
     """Analyses one sample; an exception is a crash, which is a result too."""
-    script_type = FILES.get(sample.file, "python")
+    script_type = FILES.get(sample.file) or _GENERATED[sample.file]
     started = time.thread_time()
     try:
         report = validate(sample.text, script_type)
@@ -168,7 +169,8 @@ def _show(verdict: Verdict) -> None:
     rules = ", ".join(f"{one.rule_id} ({one.severity})" for one in verdict.findings if one.severity != "info")
     text = verdict.sample.text[:300].replace("\n", "⏎")
     print(
-        f"  {verdict.sample.row['id']} {verdict.sample.row.get('category')}: {text}\n      {rules}{verdict.crash}",
+        f"  {verdict.sample.row['id']} {verdict.sample.row.get('category')}: {text}\n"
+        f"      {rules}{verdict.crash}",
         file=sys.stderr,
     )
 

@@ -10,6 +10,7 @@ from suture_contracts.report import Needs, Part, Quality, Report, SafetyFinding
 from suture_safety.bash.values import UNKNOWN
 from suture_safety.bounds import BoundExceeded, Budget
 from suture_safety.collector import Collector, Effects, finding
+from suture_safety.policy import Policy, apply_policy, used_policy
 from suture_safety.quality import bash_quality, declared_quality
 from suture_safety.score import safety_score
 from suture_safety.text_checks import clean
@@ -37,10 +38,25 @@ class Analysis:
     readable: bool
 
 
-def analyse(text: str, script_type: TextType, *, part: Part = "body") -> Report:
-    """The report on one text. Never raises: what exceeds the bounds is invalid, and says why."""
+def analyse(
+    text: str,
+    script_type: TextType,
+    *,
+    part: Part = "body",
+    policy: Policy | None = None,
+    target: str | None = None,
+) -> Report:
+    """The report on one text. Never raises: what exceeds the bounds is invalid, and says why.
+
+    ``policy``: the organisation's, by default the one of ``use_policy``; ``target``: the target's kind, for
+    what the policy says of it alone.
+    """
     one = analyse_part(text, script_type, part)
-    return report(one.findings, one.quality, needs_of(one.effects), "none", one.readable)
+    findings = one.findings
+    chosen = policy or used_policy()
+    if chosen is not None:
+        findings = apply_policy(chosen.of_target(target), text, findings, one.effects)
+    return report(findings, one.quality, needs_of(one.effects), "none", one.readable)
 
 
 def analyse_part(
@@ -109,6 +125,14 @@ def _analyse_language(text: str, script_type: TextType, collector: Collector, bu
         from suture_safety.kubernetes import analyse_kubernetes
 
         analyse_kubernetes(text, collector, budget)
+    elif script_type == "ansible":
+        from suture_safety.ansible import analyse_ansible
+
+        analyse_ansible(text, collector, budget)
+    elif script_type == "powershell":
+        from suture_safety.powershell import analyse_powershell
+
+        analyse_powershell(text, collector, budget)
     else:
         from suture_safety.config import analyse_config
 
