@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import click
@@ -13,78 +13,123 @@ from suture_cli.files import read_text
 from suture_cli.terminal import plain, print_json
 
 if TYPE_CHECKING:
-    from suture_contracts.base import ScriptType
     from suture_contracts.report import Report, SafetyFinding
+    from suture_safety.text_types import TextType
 
-_TYPES = ("bash", "python", "kubernetes", "sql", "config")
-_BY_SUFFIX: dict[str, ScriptType] = {
-    ".sh": "bash",
-    ".bash": "bash",
-    ".py": "python",
-    ".yaml": "kubernetes",
-    ".yml": "kubernetes",
-    ".sql": "sql",
-    ".patch": "config",
-    ".diff": "config",
-    ".conf": "config",
-}
+_TYPES = ("bash", "python", "sql", "kubernetes", "config", "ansible", "powershell")
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _WIDEST = 200
 
 
 @click.command(short_help="Check scripts for what could do harm.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1)
 @click.option(
-    "--type", "script_type", type=click.Choice(_TYPES), help="What they are. [default: as the name says]"
+    "--type", "script_type", type=click.Choice(_TYPES), help="What they are. [default: as name and text say]"
 )
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json", "sarif")), default="text", show_default=True
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--strict", is_flag=True, help="Warnings count too.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning")),
+    default="error",
+    show_default=True,
+    help="The least severity that makes the exit code 1.",
+)
+@click.option("--policy", metavar="FILE", help="The organisation's policy, YAML.")
+@click.option("--explain", metavar="RULE", help="Say what a rule finds, why, and what to do instead.")
+@click.option(
+    "--batch", is_flag=True, help="Read JSON lines {id, script_type, text} from stdin, answer each."
+)
 @click.pass_context
 def validate(
     ctx: click.Context,
     files: tuple[str, ...],
-    script_type: ScriptType | None,
+    script_type: TextType | None,
     form: str,
     as_json: bool,
-    strict: bool,
+    fail_on: str,
+    policy: str | None,
+    explain: str | None,
+    batch: bool,
 ) -> None:
     """Check each FILE (- for stdin) for what could do harm. Nothing is run, nothing leaves this machine.
 
-    Exit code 0: nothing wrong; 1: a file has errors (with --strict also warnings); 2: a file cannot be read.
-    As JSON each file is one object a line.
+    Exit code 0: nothing wrong; 1: a file has errors (with --fail-on warning also warnings); 2: a file cannot
+    be read. As JSON each file is one object a line. With --batch it is 0 once every line is answered.
     """
-    codes = [_one(name, script_type, as_json or form == "json", strict) for name in files]
-    ctx.exit(max(codes, default=DONE))
+    if explain is not None:
+        from suture_cli.explain import explained
+
+        click.echo(explained(explain))
+        return
+    _use(policy)
+    if batch:
+        from suture_cli.validate_batch import run_batch
+
+        if files:
+            raise BadInput("--batch reads from stdin alone", field="FILE", remedy="give no files with it")
+        run_batch(sys.stdin.buffer, sys.stdout.buffer)
+        return
+    if not files:
+        raise BadInput("no file was given", field="FILE", remedy="name files, or - for stdin")
+    reports = list(_reports(files, script_type, "json" if as_json else form))
+    worst = {one.severity for _, report in reports if report is not None for one in report.findings}
+    failed = "error" in worst or (fail_on == "warning" and "warning" in worst)
+    ctx.exit(BAD_INPUT if any(report is None for _, report in reports) else OTHER_END if failed else DONE)
 
 
-def _one(name: str, script_type: ScriptType | None, as_json: bool, strict: bool) -> int:
-    from suture_safety import validate as analyse
+def _use(policy: str | None) -> None:
+    if policy is None:
+        return
+    from suture_safety.policy import InvalidPolicy, read_policy, use_policy
 
     try:
-        text = read_text(name)
-        chosen = script_type or type_of(name, text)
-    except CommandFailed as failed:
-        failed.show()
-        return BAD_INPUT
-    report = analyse(text, chosen)
-    if as_json:
-        print_json({"file": name, "type": chosen, **report.model_dump(mode="json")})
-    else:
-        for line in describe(name, text, report):
-            click.echo(line)
-    return OTHER_END if report.errors or (strict and report.warnings) else DONE
+        use_policy(read_policy(read_text(policy)))
+    except InvalidPolicy as error:
+        raise BadInput(f"{policy}: {error}", field="--policy", remedy="correct it there") from None
 
 
-def type_of(name: str, text: str) -> ScriptType:
-    """By the name's suffix, else by the first line; raises BadInput."""
-    suffix = PurePath(name).suffix.lower()
-    if suffix in _BY_SUFFIX:
-        return _BY_SUFFIX[suffix]
-    first = text.partition("\n")[0]
-    if first.startswith("#!"):
-        return "python" if "python" in first else "bash"
-    raise BadInput(f"cannot tell what {name} is", field="--type", remedy=f"give one of {', '.join(_TYPES)}")
+def _reports(
+    files: tuple[str, ...], script_type: TextType | None, form: str
+) -> Iterator[tuple[str, Report | None]]:
+    """Each file's report, shown as it comes (as SARIF all at the end); ``None`` where it cannot be read."""
+    from suture_safety import validate as analyse
+
+    found: list[tuple[str, Report]] = []
+    for name in files:
+        try:
+            text = read_text(name)
+            chosen = script_type or type_of(name, text)
+        except CommandFailed as failed:
+            failed.show()
+            yield name, None
+            continue
+        report = analyse(text, chosen)
+        found.append((name, report))
+        if form == "json":
+            print_json({"file": name, "type": chosen, **report.model_dump(mode="json")})
+        elif form == "text":
+            for line in describe(name, text, report):
+                click.echo(line)
+        yield name, report
+    if form == "sarif":
+        from suture_safety.sarif import as_sarif
+
+        print_json(as_sarif(found))
+
+
+def type_of(name: str, text: str) -> TextType:
+    """By the name, else by what the text holds; raises BadInput."""
+    from suture_safety.detection import detect
+
+    found = detect(name, text)
+    if found is None:
+        raise BadInput(
+            f"cannot tell what {name} is", field="--type", remedy=f"give one of {', '.join(_TYPES)}"
+        )
+    return found
 
 
 def describe(name: str, text: str, report: Report) -> Iterator[str]:

@@ -97,12 +97,12 @@ def test_a_script_cannot_steer_the_terminal(workdir: Path, suture: Suture) -> No
     assert "\\x1b[2J" in result.stdout
 
 
-def test_strict_counts_warnings_too(workdir: Path, suture: Suture) -> None:
+def test_with_fail_on_warning_they_count_too(workdir: Path, suture: Suture) -> None:
     (workdir / "plain.sh").write_text("#!/bin/bash\nchmod 777 /srv/a\n")
     warned = json.loads(suture("validate", "plain.sh", "--json").stdout)
     assert warned["warnings"]
     assert suture("validate", "plain.sh").exit_code == (1 if warned["errors"] else 0)
-    assert suture("validate", "plain.sh", "--strict").exit_code == 1
+    assert suture("validate", "plain.sh", "--fail-on", "warning").exit_code == 1
 
 
 def test_validate_imports_nothing_that_it_does_not_need() -> None:

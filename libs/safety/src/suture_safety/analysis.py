@@ -10,6 +10,7 @@ from suture_contracts.report import Needs, Part, Quality, Report, SafetyFinding
 from suture_safety.bash.values import UNKNOWN
 from suture_safety.bounds import BoundExceeded, Budget
 from suture_safety.collector import Collector, Effects, finding
+from suture_safety.policy import Policy, apply_policy, used_policy
 from suture_safety.quality import bash_quality, declared_quality
 from suture_safety.score import safety_score
 from suture_safety.text_checks import clean
@@ -17,11 +18,13 @@ from suture_safety.text_checks import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suture_contracts.base import Reversibility, ScriptType
+    from suture_contracts.base import Reversibility
+
+    from suture_safety.text_types import TextType
 
 _MAX_REMEMBERED = 512
 _MAX_REMEMBERED_CHARACTERS = 8_000
-_remembered: dict[tuple[str, ScriptType, Part, tuple[str, ...]], Analysis] = {}
+_remembered: dict[tuple[str, TextType, Part, tuple[str, ...]], Analysis] = {}
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -35,15 +38,30 @@ class Analysis:
     readable: bool
 
 
-def analyse(text: str, script_type: ScriptType, *, part: Part = "body") -> Report:
-    """The report on one text. Never raises: what exceeds the bounds is invalid, and says why."""
+def analyse(
+    text: str,
+    script_type: TextType,
+    *,
+    part: Part = "body",
+    policy: Policy | None = None,
+    target: str | None = None,
+) -> Report:
+    """The report on one text. Never raises: what exceeds the bounds is invalid, and says why.
+
+    ``policy``: the organisation's, by default the one of ``use_policy``; ``target``: the target's kind, for
+    what the policy says of it alone.
+    """
     one = analyse_part(text, script_type, part)
-    return report(one.findings, one.quality, needs_of(one.effects), "none", one.readable)
+    findings = one.findings
+    chosen = policy or used_policy()
+    if chosen is not None:
+        findings = apply_policy(chosen.of_target(target), text, findings, one.effects)
+    return report(findings, one.quality, needs_of(one.effects), "none", one.readable)
 
 
 def analyse_part(
     text: str,
-    script_type: ScriptType,
+    script_type: TextType,
     part: Part,
     declared: tuple[str, ...] = (),
     budget: Budget | None = None,
@@ -66,7 +84,7 @@ def analyse_part(
 
 
 def _analyse_part(
-    text: str, script_type: ScriptType, part: Part, declared: tuple[str, ...], budget: Budget
+    text: str, script_type: TextType, part: Part, declared: tuple[str, ...], budget: Budget
 ) -> Analysis:
     collector = Collector(part=part, declared=declared)
     quality = Quality()
@@ -90,7 +108,7 @@ def _analyse_part(
     return Analysis(collector.findings, collector.effects, quality, readable)
 
 
-def _analyse_language(text: str, script_type: ScriptType, collector: Collector, budget: Budget) -> Quality:
+def _analyse_language(text: str, script_type: TextType, collector: Collector, budget: Budget) -> Quality:
     if script_type == "bash":
         from suture_safety.bash.analyse import analyse_bash
 
@@ -107,6 +125,14 @@ def _analyse_language(text: str, script_type: ScriptType, collector: Collector, 
         from suture_safety.kubernetes import analyse_kubernetes
 
         analyse_kubernetes(text, collector, budget)
+    elif script_type == "ansible":
+        from suture_safety.ansible import analyse_ansible
+
+        analyse_ansible(text, collector, budget)
+    elif script_type == "powershell":
+        from suture_safety.powershell import analyse_powershell
+
+        analyse_powershell(text, collector, budget)
     else:
         from suture_safety.config import analyse_config
 

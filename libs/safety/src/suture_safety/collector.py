@@ -45,6 +45,7 @@ class Effects:
     executes: dict[str, None] = field(default_factory=dict)
     egress: dict[str, tuple[int, int]] = field(default_factory=dict)
     states: dict[str, tuple[int, int]] = field(default_factory=dict)
+    images: dict[str, tuple[int, int]] = field(default_factory=dict)
     complete: bool = True
 
     def write(self, path: str, place: tuple[int, int]) -> None:

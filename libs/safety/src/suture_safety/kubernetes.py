@@ -54,6 +54,12 @@ def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_li
         _Object(collector, first_line - 1).check(document)
 
 
+def check_object(node: Node, collector: Collector) -> None:
+    """Findings on one object that stands inside another document."""
+    collector.effects.states.setdefault("cluster", place(node))
+    _Object(collector, 0).check(node)
+
+
 class _Object:
     """Checks one object; ``offset`` lines lie before the text in the script around it."""
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from suture_safety.bash.machine import Machine
     from suture_safety.collector import Collector
 
-_NOT_RULES = ("programs.yaml", "paths.yaml", "python.yaml", "sql.yaml", "config.yaml")
+_NOT_RULES = (
+    "programs.yaml",
+    "paths.yaml",
+    "python.yaml",
+    "sql.yaml",
+    "config.yaml",
+    "powershell.yaml",
+    "described.yaml",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""An organisation's policy: one YAML file that says what is allowed, over what the rules say.
+
+It can raise and lower severities and forbid more; what could not be read or was over a bound stays an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+
+from suture_safety.bash.values import UNKNOWN, shown
+from suture_safety.collector import Effects, finding
+
+if TYPE_CHECKING:
+    from suture_contracts.report import SafetyFinding
+
+Severity = Literal["error", "warning", "info", "off"]
+_SEVERITIES = ("error", "warning", "info", "off")
+_LISTS = ("commands", "paths", "hosts", "images", "registries")
+_LIMITS = ("lines", "characters")
+_FIXED = ("bounds.", "text.")
+_MAX_ENTRIES = 2_000
+
+
+class InvalidPolicy(ValueError):
+    """The policy cannot be used; the text names the field and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Patterns as in a shell; ``allowed`` empty: everything that is not forbidden."""
+
+    allowed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+    def refuses(self, name: str) -> bool:
+        if any(fnmatchcase(name, pattern) for pattern in self.forbidden):
+            return True
+        return bool(self.allowed) and not any(fnmatchcase(name, pattern) for pattern in self.allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``targets`` holds what is different for one kind of target."""
+
+    severities: dict[str, Severity] = field(default_factory=dict)
+    lists: dict[str, Allowed] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+    targets: dict[str, Policy] = field(default_factory=dict)
+
+    def of_target(self, kind: str | None) -> Policy:
+        """The policy for one kind of target: its own entries over the general ones."""
+        own = self.targets.get(kind or "")
+        if own is None:
+            return self
+        return replace(
+            self,
+            severities={**self.severities, **own.severities},
+            lists={**self.lists, **own.lists},
+            limits={**self.limits, **own.limits},
+        )
+
+
+_used: list[Policy] = []
+
+
+def use_policy(policy: Policy) -> None:
+    """The policy of this process, for whoever names none."""
+    _used[:] = [policy]
+
+
+def used_policy() -> Policy | None:
+    return _used[0] if _used else None
+
+
+def read_policy(text: str) -> Policy:
+    """A policy from YAML. Raises ``InvalidPolicy``."""
+    import yaml
+
+    from suture_safety.bounds import BoundExceeded, Budget
+    from suture_safety.yaml_reader import BrokenYaml, read_documents
+
+    try:
+        if len(read_documents(text, Budget())) != 1:
+            raise InvalidPolicy("holds no or several documents; keep one")
+        return _policy(yaml.safe_load(text), "policy", nested=False)
+    except (BrokenYaml, BoundExceeded) as error:
+        raise InvalidPolicy(f"is not usable YAML: {error}") from error
+
+
+def _policy(entry: Any, where: str, *, nested: bool) -> Policy:
+    if not isinstance(entry, dict):
+        raise InvalidPolicy(f"{where}: is no mapping")
+    known = {"severities", "limits", *_LISTS, *(() if nested else ("targets",))}
+    if unknown := sorted(str(key) for key in set(entry) - known):
+        raise InvalidPolicy(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
+    severities = _mapping(entry, "severities", where)
+    for rule, severity in severities.items():
+        if severity not in _SEVERITIES and severity is not False:  # YAML reads `off` as false
+            raise InvalidPolicy(f"{where}.severities.{rule}: must be one of {', '.join(_SEVERITIES)}")
+    limits = _mapping(entry, "limits", where)
+    for name, value in limits.items():
+        if name not in _LIMITS or not isinstance(value, int) or value < 1:
+            raise InvalidPolicy(f"{where}.limits.{name}: must be {' or '.join(_LIMITS)}, a number above 0")
+    return Policy(
+        {rule: "off" if severity is False else severity for rule, severity in severities.items()},
+        {name: _allowed(entry[name], f"{where}.{name}") for name in _LISTS if name in entry},
+        limits,
+        {
+            kind: _policy(one, f"{where}.targets.{kind}", nested=True)
+            for kind, one in _mapping(entry, "targets", where).items()
+        },
+    )
+
+
+def _mapping(entry: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+    found = entry.get(key, {})
+    if not isinstance(found, dict) or len(found) > _MAX_ENTRIES:
+        raise InvalidPolicy(f"{where}.{key}: must be a mapping of at most {_MAX_ENTRIES:,} entries")
+    return {str(name): value for name, value in found.items()}
+
+
+def _allowed(entry: Any, where: str) -> Allowed:
+    if not isinstance(entry, dict) or set(entry) - {"allowed", "forbidden"}:
+        raise InvalidPolicy(f"{where}: must have allowed or forbidden, and nothing else")
+    lists: dict[str, tuple[str, ...]] = {}
+    for key, patterns in entry.items():
+        good = isinstance(patterns, list) and len(patterns) <= _MAX_ENTRIES
+        if not good or not all(isinstance(one, str) for one in patterns):
+            raise InvalidPolicy(f"{where}.{key}: must be a list of at most {_MAX_ENTRIES:,} texts")
+        lists[key] = tuple(patterns)
+    return Allowed(**lists)
+
+
+def apply_policy(
+    policy: Policy, text: str, findings: list[SafetyFinding], effects: Effects
+) -> list[SafetyFinding]:
+    """The findings as the policy weighs them, and those that are its own."""
+    kept = [weighed for one in findings if (weighed := _weighed(policy, one)) is not None]
+    named = {
+        "commands": dict.fromkeys(effects.executes, (1, 1)),
+        "paths": effects.writes,
+        "hosts": {address.rpartition(":")[0]: where for address, where in effects.egress.items()},
+        "images": effects.images,
+        "registries": {_registry(image): where for image, where in effects.images.items()},
+    }
+    for kind, allowed in policy.lists.items():
+        for name, (line, column) in named[kind].items():
+            if allowed.refuses(UNKNOWN.sub("*", name)):
+                message = f"the policy does not allow {shown(name)} among {kind}"
+                remedy = "Do without it, or have the policy changed."
+                kept.append(finding(f"policy.{kind}", "error", message, remedy, line, column))
+    for name, size in (("lines", text.count("\n") + 1), ("characters", len(text))):
+        if size > policy.limits.get(name, size):
+            message = f"has {size:,} {name}; the policy allows {policy.limits[name]:,}"
+            kept.append(finding("policy.limits", "error", message, "Make it shorter."))
+    return kept
+
+
+def _weighed(policy: Policy, one: SafetyFinding) -> SafetyFinding | None:
+    severity = policy.severities.get(one.rule_id) or policy.severities.get(
+        one.rule_id.partition(".")[0] + ".*"
+    )
+    if severity is None or one.rule_id.startswith(_FIXED) or one.rule_id.endswith(".syntax"):
+        return one
+    return None if severity == "off" else one.model_copy(update={"severity": severity})
+
+
+def _registry(image: str) -> str:
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
