@@ -63,6 +63,12 @@ class Documents:
         """The document without inbox and outbox. Raises ``TemporaryError`` when the store is down."""
         return await self._find(id, _HIDDEN)
 
+    async def newest_event(self, id: str, type: str) -> bytes | None:
+        """The body of the newest event of that type that a document led to, among its newest 32."""
+        document = await self._find(id, {"outbox": 1})
+        events = [Entry.of(stored) for stored in (document or {}).get("outbox", ())]
+        return next((event.body for event in reversed(events) if event.type == type), None)
+
     async def insert(
         self, document: dict[str, Any], *, events: Sequence[Event] = (), cause: Received[Any] | None = None
     ) -> Written:

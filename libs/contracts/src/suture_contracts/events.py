@@ -221,6 +221,27 @@ class ScriptDenied(RemediationEvent):
     principal: Principal | None = None
 
 
+class ScriptLapsed(RemediationEvent):
+    """A verdict counts no more (its key was revoked or expired): the script is to be validated anew."""
+
+    TYPE: ClassVar[str] = "script.lapsed"
+
+    script_id: UUID
+    revision: int = Field(ge=1)
+    reason: Text
+
+
+class ExecutionRefused(RemediationEvent):
+    """What was approved does not run: the verdict's or the approval's key was revoked or expired since."""
+
+    TYPE: ClassVar[str] = "execution.refused"
+
+    approval_id: UUID
+    script_id: UUID
+    revision: int = Field(ge=1)
+    reason: Text
+
+
 class ExecutionStarted(RemediationEvent):
     TYPE: ClassVar[str] = "execution.started"
 

@@ -302,6 +302,19 @@ def _script_denied() -> Message:
     )
 
 
+_LAPSED = "key 0123456789abcdef0123456789abcdef of validator is revoked or past its validity"
+
+
+def _script_lapsed() -> Message:
+    return events.ScriptLapsed(**_caused(2), script_id=_SCRIPT, revision=1, reason=_LAPSED)
+
+
+def _execution_refused() -> Message:
+    return events.ExecutionRefused(
+        **_caused(0), approval_id=_APPROVAL, script_id=_SCRIPT, revision=1, reason=_LAPSED
+    )
+
+
 def _rollback_requested() -> Message:
     return events.RollbackRequested(
         **_caused(2),
@@ -361,6 +374,8 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "approval.requested": _approval_requested,
     "script.approved": _script_approved,
     "script.denied": _script_denied,
+    "script.lapsed": _script_lapsed,
+    "execution.refused": _execution_refused,
     "rollback.requested": _rollback_requested,
     "execution.started": _execution_started,
     "execution.completed": _execution_completed,

@@ -20,6 +20,7 @@ from suture_contracts.events import (
     RehearsalRequested,
     ScriptApproved,
     ScriptDenied,
+    ScriptLapsed,
     ScriptValidated,
 )
 
@@ -181,6 +182,18 @@ def denial(
         outcome="denied" if principal else "expired",
         reason=reason,
         principal=principal,
+    )
+
+
+def lapse(document: Document, *, reason: str, cause: dict[str, Any]) -> ScriptLapsed:
+    """The event for a document whose verdict counts no more."""
+    return ScriptLapsed(
+        remediation_id=document["remediation_id"],
+        sequence=document["sequence"],
+        **cause,
+        script_id=document["_id"],
+        revision=document["revision"],
+        reason=reason[:20_000],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from suture_chassis.custody import RevokedKey
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_contracts.base import Principal, Reply
@@ -12,6 +13,7 @@ from suture_contracts.events import ScriptApproved
 
 from suture_approver import domain
 from suture_approver.case import Document, denial, stale, summary
+from suture_approver.lapses import Lapses
 from suture_approver.service import Approver
 
 _ATTEMPTS = 5
@@ -20,8 +22,9 @@ _ATTEMPTS = 5
 class Decisions:
     """Answers commands; one that was carried out already is answered from what is stored."""
 
-    def __init__(self, approver: Approver) -> None:
+    def __init__(self, approver: Approver, lapses: Lapses) -> None:
         self._approver = approver
+        self._lapses = lapses
         self._approvals = approver.approvals
 
     async def approve(self, received: Received[Approve]) -> Reply:
@@ -37,6 +40,13 @@ class Decisions:
                 await self._approve(document, received)
             except Conflict:
                 continue
+            except RevokedKey as error:
+                await self._lapses.end(document, error.reason, document["cause"])
+                raise stale(
+                    f"its verdict counts no more ({error.reason}): the script is validated anew",
+                    await self._again(document["_id"]),
+                    "verdict",
+                ) from None
             return _reply(200, await self._again(document["_id"]))
         raise TemporaryError("the approval keeps changing")
 

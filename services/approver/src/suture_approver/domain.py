@@ -12,7 +12,9 @@ from suture_contracts.events import Confidence, ConfidenceLevel, Origin, Run
 
 from suture_approver.policy import Breaker, Policy
 
-State = Literal["awaiting_target", "awaiting_rehearsal", "awaiting_approval", "approved", "denied", "expired"]
+State = Literal[
+    "awaiting_target", "awaiting_rehearsal", "awaiting_approval", "approved", "denied", "expired", "lapsed"
+]
 WAITING: tuple[State, ...] = ("awaiting_target", "awaiting_rehearsal", "awaiting_approval")
 UNKNOWN_RECORD = 0.5
 _BELOW_HIGH = 1.0

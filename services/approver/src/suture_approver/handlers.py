@@ -7,6 +7,7 @@ from suture_contracts.base import Reply
 from suture_contracts.commands import Approve, Deny, RequestRollback
 from suture_contracts.events import (
     ExecutionCompleted,
+    ExecutionRefused,
     RehearsalCompleted,
     ScriptValidated,
     TargetRegistered,
@@ -15,6 +16,7 @@ from suture_contracts.events import (
 )
 
 from suture_approver.decisions import Decisions
+from suture_approver.lapses import Lapses
 from suture_approver.outcomes import Outcomes
 from suture_approver.rollback import Rollbacks
 from suture_approver.service import Approver
@@ -29,18 +31,23 @@ class Handlers:
         decisions: Decisions,
         rollbacks: Rollbacks,
         outcomes: Outcomes,
+        lapses: Lapses,
     ) -> None:
         self._approver = approver
         self._waiting = waiting
         self._decisions = decisions
         self._rollbacks = rollbacks
         self._outcomes = outcomes
+        self._lapses = lapses
 
     async def on_script_validated(self, received: Received[ScriptValidated]) -> None:
         await self._approver.assess(received)
 
     async def on_rehearsal_completed(self, received: Received[RehearsalCompleted]) -> None:
         await self._waiting.take_rehearsal(received)
+
+    async def on_execution_refused(self, received: Received[ExecutionRefused]) -> None:
+        await self._lapses.take_refusal(received)
 
     async def on_execution_completed(self, received: Received[ExecutionCompleted]) -> None:
         await self._outcomes.note_execution(received)

@@ -14,6 +14,7 @@ from suture_contracts.base import Role
 from suture_contracts.commands import Approve, Deny, RequestRollback
 from suture_contracts.events import (
     ExecutionCompleted,
+    ExecutionRefused,
     RehearsalCompleted,
     ScriptValidated,
     TargetRegistered,
@@ -24,6 +25,7 @@ from suture_contracts.events import (
 from suture_approver.decisions import Decisions
 from suture_approver.handlers import Handlers
 from suture_approver.history import History
+from suture_approver.lapses import Lapses
 from suture_approver.outcomes import LINGER_SECONDS, Outcomes
 from suture_approver.policy import PolicyError, load_policy
 from suture_approver.record import Record
@@ -60,10 +62,11 @@ def build(settings: Settings) -> Service:
     )
     record = Record(approvals, collection, outcomes)
     approver = Approver(record, history, service.signer, service.trust, policy)
-    waiting = Waiting(approver)
+    lapses = Lapses(approver)
+    waiting = Waiting(approver, lapses)
     kept = service.store.documents("approval_outcomes", events=False, linger=LINGER_SECONDS)
     news = Outcomes(record, kept, targets, history)
-    handlers = Handlers(approver, waiting, Decisions(approver), Rollbacks(approver), news)
+    handlers = Handlers(approver, waiting, Decisions(approver, lapses), Rollbacks(approver), news, lapses)
     _subscribe(service, handlers)
     service.on_start(record.prepare)
     service.on_start(history.prepare)
@@ -86,6 +89,7 @@ def build(settings: Settings) -> Service:
 def _subscribe(service: Service, handlers: Handlers) -> None:
     service.on(ScriptValidated, handlers.on_script_validated)
     service.on(RehearsalCompleted, handlers.on_rehearsal_completed)
+    service.on(ExecutionRefused, handlers.on_execution_refused)
     service.on(ExecutionCompleted, handlers.on_execution_completed)
     service.on(TargetRegistered, handlers.on_target_registered)
     service.on(TargetUpdated, handlers.on_target_updated)

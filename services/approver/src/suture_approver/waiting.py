@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from suture_chassis.custody import RevokedKey
 from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.events import RehearsalCompleted
 
 from suture_approver.case import Document, denial
+from suture_approver.lapses import Lapses
 from suture_approver.service import Approver
 
 _BATCH = 100
@@ -16,8 +18,9 @@ _BATCH = 100
 class Waiting:
     """Moves on what waits; every move is guarded, so that a timer and a decision cannot both win."""
 
-    def __init__(self, approver: Approver) -> None:
+    def __init__(self, approver: Approver, lapses: Lapses) -> None:
         self._approver = approver
+        self._lapses = lapses
         self._approvals = approver.approvals
 
     async def take_rehearsal(self, received: Received[RehearsalCompleted]) -> None:
@@ -48,7 +51,7 @@ class Waiting:
         try:
             await self._ask(document, None, None)
         except PermanentError as error:
-            # Its verdict counts no more (its key was revoked, say): there is nothing left to decide on.
+            # Its verdict is not what it was: there is nothing left to decide on.
             await self._expire(document, str(error))
 
     async def _ask(
@@ -61,7 +64,13 @@ class Waiting:
             return
         approver = self._approver
         due = approver.now() + approver.policy.expiry.awaiting_approval
-        asked = approver.restored(document).request(document["sequence"], due, rehearsal=rehearsal)
+        try:
+            case = approver.restored(document)
+        except RevokedKey as error:
+            cause = document["cause"] if received is None else received.caused()
+            await self._lapses.end(document, error.reason, cause, received)
+            return
+        asked = case.request(document["sequence"], due, rehearsal=rehearsal)
         if received is not None:
             asked = asked.model_copy(update=received.caused())
         change = {

@@ -10,15 +10,17 @@ from uuid import uuid4
 
 import pytest
 from suture_chassis.app import Service
-from suture_chassis.custody import TrustStore, unseal
+from suture_chassis.custody import Signer, TrustedKey, TrustStore, unseal
 from suture_contracts.base import Principal
 from suture_contracts.commands import Approve, Deny, RequestRollback
 from suture_contracts.custody import APPROVAL, ROLLBACK, Approval, RollbackOrder
 from suture_contracts.events import (
     ApprovalRequested,
+    ExecutionRefused,
     RollbackRequested,
     ScriptApproved,
     ScriptDenied,
+    ScriptLapsed,
     ScriptValidated,
     TargetRemoved,
 )
@@ -45,6 +47,15 @@ def take_back(execution: Any, principal: Principal = FIRST) -> RequestRollback:
     return RequestRollback(
         **times(), principal=principal, execution_id=execution.execution_id, reason="worse"
     )
+
+
+async def new_key(trust: Identities, name: str) -> None:
+    """A service gets a new key, its old one is revoked; returns when whoever runs knows both."""
+    TrustStore.revoke(trust.file, trust.signer(name).keyid)
+    path = trust.ring.key_file(name)
+    path.unlink()
+    TrustStore.add(trust.file, TrustedKey.of(Signer.generate(path, name)))
+    await asyncio.sleep(1.1)
 
 
 async def asked_about(wire: Wire, neighbours: Any, **fields: Any) -> ApprovalRequested:
@@ -228,17 +239,56 @@ async def test_what_was_asked_about_a_target_that_is_gone_can_not_be_approved(
     assert (reply.status, reply.problem and reply.problem.field) == (409, "targets")
 
 
-async def test_a_verdict_whose_key_was_revoked_meanwhile_can_not_be_approved(
+async def test_a_verdict_whose_key_was_revoked_meanwhile_sends_the_script_back_to_validation(
     wire: Wire, trust: Identities, approver: Service, neighbours: Any
 ) -> None:
-    asked = await asked_about(wire, neighbours)
-    TrustStore.revoke(trust.file, trust.signer("validator").keyid)
-    await asyncio.sleep(1.1)
+    validated = neighbours.validated(complexity="high")
+    await wire.publish(validated, as_="validator")
+    asked = await wire.expect(ApprovalRequested)
+    await new_key(trust, "validator")
     reply = await wire.request(Approve(**seen(asked)))
-    assert reply.status == 422
+    assert (reply.status, reply.problem and reply.problem.field) == (409, "verdict")
     assert reply.problem is not None
-    assert "revoked" in reply.problem.title + reply.problem.detail
+    assert "revoked" in str(reply.problem.detail)
+    lapsed = await wire.expect(ScriptLapsed)
+    assert (lapsed.script_id, lapsed.revision) == (asked.script.script_id, 1)
     assert not wire.seen(ScriptApproved)
+    anew = neighbours.validated(validated.remediation_id, revision=2, complexity="high")
+    await wire.publish(anew, as_="validator")
+    asked = await wire.expect(ApprovalRequested)
+    assert (await wire.request(Approve(**seen(asked)))).status == 200
+    assert (await wire.expect(ScriptApproved)).script.revision == 2
+
+
+async def test_what_the_executor_refused_for_its_key_is_validated_anew_and_approved_again(
+    wire: Wire, trust: Identities, approver: Service, neighbours: Any
+) -> None:
+    validated = neighbours.validated()
+    await wire.publish(validated, as_="validator")
+    approved = await wire.expect(ScriptApproved)
+    refused = ExecutionRefused(
+        remediation_id=validated.remediation_id,
+        sequence=0,
+        causation_id="1",
+        causation_digest="0" * 64,
+        approval_id=approved.approval_id,
+        script_id=validated.script.script_id,
+        revision=1,
+        reason="the key was revoked",
+    )
+    for _ in range(2):
+        await wire.publish(refused, as_="executor")
+    assert (await wire.expect(ScriptLapsed)).revision == 1
+    await wire.publish(neighbours.validated(validated.remediation_id, revision=2), as_="validator")
+    again = await wire.expect(ScriptApproved)
+    assert again.script.revision == 2
+    assert again.approval_id != approved.approval_id
+    # A refusal that comes late is about an approval that another one took the place of.
+    await wire.publish(refused, as_="executor")
+    await wire.publish(neighbours.validated(validated.remediation_id, revision=3), as_="validator")
+    await asyncio.sleep(0.5)
+    assert len(wire.seen(ScriptLapsed)) == 1
+    assert await wire.dead_letters() == []
 
 
 async def test_an_operator_takes_back_an_execution_that_succeeded_by_a_signed_order(

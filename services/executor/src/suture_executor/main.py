@@ -80,7 +80,10 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     switch = Switch(stops, runs, locks, reconciler, documents)
     start_requests, reports = store.documents("start_requests"), store.documents("agent_reports")
     starts = Starts(documents, collection, start_requests, reports, targets, reconciler)
-    executor = Executor(documents, starts, driver, reconciler, service.signer, service.trust, instance)
+    refusals = store.documents("execution_refusals")
+    executor = Executor(
+        documents, refusals, starts, driver, reconciler, service.signer, service.trust, instance
+    )
 
     async def get_ready() -> None:
         await collection.create_index([("script_id", 1), ("revision", -1)])

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from suture_chassis.custody import Signer, TrustStore
+from suture_chassis.custody import RevokedKey, Signer, TrustStore
 from suture_chassis.documents import Documents, Written
 from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.base import Event
-from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
+from suture_contracts.events import ExecutionRefused, RehearsalRequested, RollbackRequested, ScriptApproved
 
 from suture_executor import custody, domain, executions
 from suture_executor.driver import Driver
@@ -27,6 +27,7 @@ class Executor:
     def __init__(
         self,
         documents: Documents,
+        refusals: Documents,
         starts: Starts,
         driver: Driver,
         reconciler: Reconciler,
@@ -36,6 +37,7 @@ class Executor:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._documents = documents
+        self._refusals = refusals
         self._starts = starts
         self._driver = driver
         self._reconciler = reconciler
@@ -45,8 +47,15 @@ class Executor:
         self._now = now
 
     async def take_approval(self, received: Received[ScriptApproved]) -> None:
-        """Verify the chain and take the execution on; what cannot run here ends ``not_applied`` at once."""
-        granted = custody.grant(received.message, self._trust)
+        """Verify the chain and take the execution on; what cannot run here ends ``not_applied`` at once.
+
+        Where a key was revoked or expired since, the approver is told, and the script is validated anew.
+        """
+        try:
+            granted = custody.grant(received.message, self._trust)
+        except RevokedKey as error:
+            await self._refuse(received, error.reason)
+            return
         custody.check_opening(granted.approval, self._now())
         id = ids.execution_id(granted.approval.approval_id)
         document = executions.of_approval(id, received, granted, self._instance)
@@ -66,6 +75,20 @@ class Executor:
                 field="approval.not_after",
                 remedy="have the script approved again",
             )
+
+    async def _refuse(self, received: Received[ScriptApproved], reason: str) -> None:
+        approved = received.message
+        refused = ExecutionRefused(
+            remediation_id=approved.remediation_id,
+            sequence=0,
+            **received.caused(),
+            approval_id=approved.approval_id,
+            script_id=approved.script.script_id,
+            revision=approved.script.revision,
+            reason=reason[:20_000],
+        )
+        document = {"_id": str(approved.approval_id), "state": "refused", "reason": reason, "at": self._now()}
+        await self._refusals.insert(document, events=(refused,), cause=received)
 
     async def take_rehearsal(self, received: Received[RehearsalRequested]) -> None:
         _, sha256 = custody.rehearsable(received.message, self._trust)

@@ -9,9 +9,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from suture_chassis.custody import TrustStore
 from suture_contracts.base import Principal
 from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
-from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
+from suture_contracts.events import (
+    ExecutionCompleted,
+    ExecutionRefused,
+    TargetRegistered,
+    TargetRemoved,
+    TargetUpdated,
+)
 from suture_contracts.target import Target
 
 AGENT = Principal(id="agent-1", role="agent")
@@ -34,6 +41,21 @@ async def refused(world, approved, as_: str = "approver") -> str:
 async def test_a_verdict_by_another_key_is_refused(world, executor) -> None:
     headers = await refused(world, world.approved(world.document(), verdict_by="generator"))
     assert "signatures" in headers
+
+
+async def test_a_verdict_whose_key_was_revoked_is_told_to_the_approver_and_does_not_run(
+    world, executor
+) -> None:
+    approved = world.approved(world.document())
+    TrustStore.revoke(world.trust.file, world.trust.signer("validator").keyid)
+    await asyncio.sleep(1.1)
+    await world.wire.publish(approved, as_="approver")
+    refused = await world.wire.expect(ExecutionRefused)
+    assert (refused.approval_id, refused.revision) == (approved.approval_id, 1)
+    assert "of validator is revoked" in refused.reason
+    assert not world.wire.seen(ExecutionCompleted)
+    assert not world.config.exists()
+    assert await world.wire.dead_letters() == []
 
 
 async def test_an_approval_by_another_key_is_refused(world, executor) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from suture_contracts.events import (
     ApprovalRequested,
     ExecutionCompleted,
+    ExecutionRefused,
     ExecutionStarted,
     RehearsalCompleted,
     RehearsalRequested,
     RollbackRequested,
     ScriptApproved,
     ScriptDenied,
+    ScriptLapsed,
 )
 
 from suture_gateway.domain import order, revision_of_execution, rollback_order
 from suture_gateway.fields import Fields, States, principal_of, text_of
+
+
+def on_lapse(event: ScriptLapsed | ExecutionRefused) -> tuple[Fields, States]:
+    # The next revision's events say what becomes of it.
+    return {}, []
 
 
 def on_rehearsal_requested(event: RehearsalRequested) -> tuple[Fields, States]:

@@ -8,6 +8,7 @@ from typing import Any
 from suture_contracts.events import (
     ApprovalRequested,
     ExecutionCompleted,
+    ExecutionRefused,
     ExecutionStarted,
     RcaAnalyzed,
     RehearsalCompleted,
@@ -17,6 +18,7 @@ from suture_contracts.events import (
     ScriptDenied,
     ScriptGenerated,
     ScriptGenerationFailed,
+    ScriptLapsed,
     ScriptRejected,
     ScriptValidated,
 )
@@ -40,5 +42,7 @@ RULES: dict[str, Callable[[Any], tuple[Fields, States]]] = {
     ScriptDenied.TYPE: outcome_rules.on_script_denied,
     ExecutionStarted.TYPE: outcome_rules.on_execution_started,
     ExecutionCompleted.TYPE: outcome_rules.on_execution_completed,
+    ScriptLapsed.TYPE: outcome_rules.on_lapse,
+    ExecutionRefused.TYPE: outcome_rules.on_lapse,
     RollbackRequested.TYPE: outcome_rules.on_rollback_requested,
 }

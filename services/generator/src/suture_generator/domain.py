@@ -182,6 +182,12 @@ def generated(made: Made, analysis: RcaAnalyzed, place: Place, has_model: bool) 
     )
 
 
+def again(event: ScriptGenerated, place: Place) -> ScriptGenerated:
+    """The same script, byte for byte, as the revision of that place."""
+    script = event.script.model_copy(update={"revision": place.revision})
+    return event.model_copy(update={"script": script, "sequence": place.sequence, **place.cause})
+
+
 def failed(step: Failed, analysis: RcaAnalyzed, place: Place) -> ScriptGenerationFailed:
     return ScriptGenerationFailed(
         remediation_id=analysis.remediation_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from suture_chassis.messages import Received
-from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptRejected
+from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptLapsed, ScriptRejected
 
 from suture_generator.service import Generator
 
@@ -18,6 +18,9 @@ class Handlers:
 
     async def on_script_rejected(self, received: Received[ScriptRejected]) -> None:
         await self._generator.after_refusal(received.message, received)
+
+    async def on_script_lapsed(self, received: Received[ScriptLapsed]) -> None:
+        await self._generator.after_lapse(received.message, received)
 
     async def on_execution_completed(self, received: Received[ExecutionCompleted]) -> None:
         await self._generator.keep_outcome(received.message, received)

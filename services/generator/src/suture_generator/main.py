@@ -62,6 +62,7 @@ def build(settings: Settings) -> Service:
 
     service.on(events.RcaAnalyzed, handlers.on_rca_analyzed)
     service.on(events.ScriptRejected, handlers.on_script_rejected)
+    service.on(events.ScriptLapsed, handlers.on_script_lapsed)
     service.on(events.ExecutionCompleted, handlers.on_execution_completed)
     service.on_start(generator.prepare)
     service.background("model_worker", lambda: worker.run(generator))

@@ -11,7 +11,13 @@ from suture_chassis.messages import Received
 from suture_chassis.store import Store
 from suture_contracts import ids
 from suture_contracts.base import RemediationEvent
-from suture_contracts.events import ExecutionCompleted, RcaAnalyzed, ScriptGenerated, ScriptRejected
+from suture_contracts.events import (
+    ExecutionCompleted,
+    RcaAnalyzed,
+    ScriptGenerated,
+    ScriptLapsed,
+    ScriptRejected,
+)
 from suture_contracts.script import Script
 
 from suture_generator.domain import (
@@ -21,6 +27,7 @@ from suture_generator.domain import (
     Place,
     Planner,
     Step,
+    again,
     changes_of,
     failed,
     generated,
@@ -140,6 +147,23 @@ class Generator:
         await self.advance(document, step, analysis, cause.caused(), guard, cause, {"refusal": refusal})
         if isinstance(step, Ask):
             self._on_ask(id)
+
+    async def after_lapse(self, lapsed: ScriptLapsed, cause: Received[ScriptLapsed]) -> None:
+        """The same script as the next revision, to be validated anew; an older revision changes nothing."""
+        id = str(lapsed.script_id)
+        document = await self._scripts.get(id)
+        text = await self._scripts.newest_event(id, ScriptGenerated.TYPE)
+        if document is None or text is None or document["revision"] != lapsed.revision:
+            self._log.info("lapse_is_stale", script_id=id, revision=lapsed.revision)
+            return
+        place = Place(lapsed.script_id, lapsed.revision + 1, document["published"], cause.caused())
+        event = again(ScriptGenerated.model_validate_json(text), place)
+        change = {"revision": place.revision, "published": place.sequence + 1, "cause": place.cause}
+        guard = {"state": "generated", "revision": lapsed.revision, "published": place.sequence}
+        try:
+            await self._scripts.update(id, guard=guard, change={"$set": change}, events=[event], cause=cause)
+        except Conflict as conflict:
+            self._log.info("script_moved_on", script_id=id, state=conflict.current.get("state"))
 
     async def advance(
         self,

@@ -11,6 +11,7 @@ from suture_contracts.events import (
     RcaAnalyzed,
     ScriptGenerated,
     ScriptGenerationFailed,
+    ScriptLapsed,
     ScriptRejected,
 )
 from suture_contracts.report import Report, SafetyFinding
@@ -190,3 +191,29 @@ async def test_a_refusal_of_a_script_that_nobody_made_is_left_aside(
     await wire.publish(refusal_of(generated).model_copy(update={"script": stranger}), as_="validator")
     await asyncio.sleep(1)
     assert len(wire.seen(ScriptGenerated)) == 1
+
+
+async def test_a_script_whose_verdict_lapsed_is_issued_again_unchanged_as_the_next_revision(
+    generator: Service, wire: Wire, analyzed: RcaAnalyzed
+) -> None:
+    await wire.publish(analyzed, as_="analyzer")
+    first = await wire.expect(ScriptGenerated)
+    lapsed = ScriptLapsed(
+        remediation_id=first.remediation_id,
+        sequence=2,
+        causation_id="1",
+        causation_digest=ids.sha256(b""),
+        script_id=first.script.script_id,
+        revision=1,
+        reason="the key was revoked",
+    )
+    await wire.publish(lapsed, as_="approver", id="lapsed")
+    second = await wire.expect(ScriptGenerated)
+    assert second.script == first.script.model_copy(update={"revision": 2})
+    assert second.causation_id == "lapsed"
+    assert (second.origin, second.template, second.targets) == (first.origin, first.template, first.targets)
+    # A lapse of a revision that is no longer the newest changes nothing.
+    await wire.publish(lapsed, as_="approver", id="late")
+    await wire.publish(lapsed.model_copy(update={"revision": 2}), as_="approver", id="next")
+    third = await wire.expect(ScriptGenerated)
+    assert (third.script.revision, third.causation_id) == (3, "next")
