@@ -9,7 +9,7 @@ from suture_chassis.errors import PermanentError
 from suture_contracts.script import ScriptDocument
 from suture_contracts.template import Template
 from suture_generation.errors import GenerationError
-from suture_generation.render import check_template
+from suture_generation.render import CompiledTemplate, check_template
 
 _NOT_THE_CALLERS = ("id", "revision", "origin", "proven")
 
@@ -40,8 +40,19 @@ def checked(template: Template) -> None:
     except GenerationError as error:
         field = f"template.{error.field}" if error.field else "template"
         raise PermanentError(error.reason, field=field, remedy=error.remedy or "correct that part") from error
-    for number, document in enumerate(documents):
+    for number, document in enumerate(documents or (_without_example(template),)):
         _must_be_safe(document, number)
+
+
+def _without_example(template: Template) -> ScriptDocument:
+    """What a template without parameters says; one that has some cannot be judged without an example."""
+    if template.parameters.get("properties"):
+        raise PermanentError(
+            "it takes parameters and has no example: without one it cannot be checked",
+            field="template.examples",
+            remedy="add an example: one set of parameters that the template can be rendered with",
+        )
+    return CompiledTemplate(template).render({})
 
 
 def _must_be_safe(document: ScriptDocument, number: int) -> None:

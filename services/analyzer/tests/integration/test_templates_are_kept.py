@@ -151,6 +151,17 @@ async def test_a_change_that_cannot_stand_is_refused_with_its_field(
     assert next(each for each in listed if each["id"] == "raise-flag")["revision"] == 1
 
 
+async def test_a_template_without_an_example_is_checked_all_the_same(
+    analyzer: Service, wire: Wire, template: Template, asked_by: Asked
+) -> None:
+    unexplained = template.model_copy(update={"examples": ()})
+    reply = await wire.request(CreateTemplate(template=unexplained, **asked_by()))
+    assert (reply.status, reply.problem.field) == (422, "template.examples")
+    bare = {"examples": (), "parameters": {"type": "object"}, "writes": (), "body": "rm -rf /\n"}
+    reply = await wire.request(CreateTemplate(template=template.model_copy(update=bare), **asked_by()))
+    assert (reply.status, reply.problem.field) == (422, "template.body")
+
+
 async def test_what_is_not_there_is_404(analyzer: Service, wire: Wire, asked_by: Asked) -> None:
     unknown = {"template_id": "nothing-like-it"}
     assert (await wire.request(UpdateTemplate(changes={"title": "x"}, **unknown, **asked_by()))).status == 404
