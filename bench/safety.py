@@ -124,7 +124,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a folder of labelled samples, one JSON object a line")
     parser.add_argument("--show", metavar="TARGET", help="print the samples that miss this target")
-    parser.add_argument("--peers", action="store_true", help="run the peers that are installed beside it")
     options = parser.parse_args()
     samples = list(read_samples(options.folder))
     validate("true", "bash")  # the rules are read once a process
@@ -152,10 +151,6 @@ def main() -> int:
         if options.show == target.name:
             for verdict in measured.against:
                 _show(verdict)
-    if options.peers:
-        from bench.safety_peers import compare
-
-        result["peers"] = compare(verdicts)
     print(json.dumps(result))
     return 1 if missed or result["crashes"] else 0
 
