@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from suture_chassis.custody.audit import JournalEntry, SignedHead
+
+from suture_gateway.entries import Entries
 
 Collection = AsyncCollection[dict[str, Any]]
 
@@ -18,36 +21,35 @@ _WINDOW = 2_000
 class JournalReads:
     """Pages of entries and signed heads, in their order; ``None`` as next says that there are no more."""
 
-    def __init__(self, entries: Collection, heads: Collection) -> None:
+    def __init__(self, entries: Entries, heads: Collection) -> None:
         self._entries = entries
         self._heads = heads
 
     async def entries(self, after: int, limit: int) -> tuple[list[JournalEntry], int | None]:
         """The entries that follow number ``after``, at most ``limit`` or a little over 4 MB."""
-        found = self._entries.find({"_id": {"$gt": after}}).sort([("_id", ASCENDING)]).limit(limit + 1)
         page: list[JournalEntry] = []
         size = 0
-        async for document in found.batch_size(50):
-            if len(page) == limit or size > _MOST_PAGE_BYTES:
-                await found.close()
-                return page, page[-1].seq
-            page.append(JournalEntry.of(document))
-            size += len(document["body"])
+        async with aclosing(self._entries.after(after)) as found:
+            async for entry in found:
+                if len(page) == limit or size > _MOST_PAGE_BYTES:
+                    return page, page[-1].seq
+                page.append(JournalEntry.of(entry))
+                size += len(entry["body"])
         return page, None
 
     async def of_remediation(self, remediation_id: str, after: int) -> tuple[list[JournalEntry], int | None]:
         """Those of one remediation among the next 2,000 entries."""
-        until = after + _WINDOW
-        query = {"_id": {"$gt": after, "$lte": until}, "remediation_id": remediation_id}
         page: list[JournalEntry] = []
-        size = 0
-        async for document in self._entries.find(query).sort([("_id", ASCENDING)]).batch_size(50):
-            if size > _MOST_PAGE_BYTES:
-                return page, page[-1].seq
-            page.append(JournalEntry.of(document))
-            size += len(document["body"])
-        newest = await self._entries.find({}, {"_id": 1}).sort([("_id", DESCENDING)]).limit(1).to_list()
-        return page, until if newest and newest[0]["_id"] > until else None
+        size, last = 0, after
+        async with aclosing(self._entries.after(after)) as found:
+            async for entry in found:
+                if size > _MOST_PAGE_BYTES or entry["seq"] > after + _WINDOW:
+                    return page, last
+                last = entry["seq"]
+                if entry["remediation_id"] == remediation_id:
+                    page.append(JournalEntry.of(entry))
+                    size += len(entry["body"])
+        return page, None
 
     async def heads(self, after: int, limit: int) -> tuple[list[SignedHead], int | None]:
         """The signed heads of entries after number ``after``."""

@@ -6,27 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, PyMongoError
-from suture_chassis.custody.chain import Fact, Head, link
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from suture_chassis.custody.chain import Fact, Head
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_contracts.base import Event
 
+from suture_gateway.entries import Entries
 from suture_gateway.fold import remediation_of
 
-Collection = AsyncCollection[dict[str, Any]]
 Fold = Callable[[int, Event, Fact], None]
 
 _BATCH = 256
+# Far below what a document of the store may hold, whatever else is in it.
+_BATCH_BYTES = 4_000_000
 _ATTEMPTS = 8
 # Under load a short wait lets more entries share a write. When idle, and where there are many, there is none.
 _FEW, _MANY = 4, 40
 _LINGER_SECONDS = 0.1
-_DUPLICATE_KEY = 11000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,12 +39,11 @@ class _Waiting:
 class Journal:
     """Appends events; whoever appends waits until theirs is stored.
 
-    A second writer cannot fork the chain: an entry's number is its ``_id``. An event that is already there is
-    dropped by the unique index on ``key``. ``folded`` is called once for each new entry, in the chain's
-    order; ``reread`` is awaited whenever it is not certain what the store holds, with the head found there.
+    ``folded`` is called once for each new entry, in the chain's order; ``reread`` is awaited whenever it is
+    not certain what the store holds, with the head found there.
     """
 
-    def __init__(self, entries: Collection, folded: Fold, reread: Callable[[Head], Awaitable[None]]) -> None:
+    def __init__(self, entries: Entries, folded: Fold, reread: Callable[[Head], Awaitable[None]]) -> None:
         self._entries = entries
         self._folded = folded
         self._reread = reread
@@ -61,7 +58,7 @@ class Journal:
 
     async def open(self) -> None:
         """Create the index, find the head, and fold what a crash left unfolded."""
-        await self._entries.create_index([("key", ASCENDING)], unique=True)
+        await self._entries.open()
         await self._find_head()
 
     async def append(self, received: Received[Event]) -> None:
@@ -78,11 +75,21 @@ class Journal:
             await self._work.wait()
             if busy:
                 await asyncio.sleep(_LINGER_SECONDS)
-            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-            if not self._waiting:
-                self._work.clear()
+            batch = self._next_batch()
             busy = _FEW <= len(batch) < _MANY
             await self._record(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        size = count = 0
+        for waiting in self._waiting[:_BATCH]:
+            size += len(waiting.body)
+            if count and size > _BATCH_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting:
+            self._work.clear()
+        return batch
 
     async def _record(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -113,33 +120,22 @@ class Journal:
                 await self._insert(head, left)
                 left = []
                 break
-            except BulkWriteError as error:
-                if any(problem.get("code") != _DUPLICATE_KEY for problem in error.details["writeErrors"]):
-                    raise
+            except DuplicateKeyError:
                 self._head = None
-                left = await self._not_yet_stored(left)
+                stored = await self._entries.stored(waiting.fact.key for waiting in left)
+                left = [waiting for waiting in left if waiting.fact.key not in stored]
         if left:
             raise TemporaryError("other writers kept taking the journal's next place")
         _settle(batch, None)
 
     async def _insert(self, head: Head, batch: Sequence[_Waiting]) -> None:
-        documents = []
-        linked = link(head, [waiting.fact for waiting in batch])
-        for waiting, (place, previous) in zip(batch, linked, strict=True):
-            documents.append(_document(waiting, place, previous))
-        await self._entries.insert_many(documents, ordered=True)
-        self._head = linked[-1][0]
-        for waiting, (place, _) in zip(batch, linked, strict=True):
+        places = await self._entries.append(head, [(waiting.fact, waiting.body) for waiting in batch])
+        self._head = places[-1]
+        for waiting, place in zip(batch, places, strict=True):
             self._folded(place.seq, waiting.event, waiting.fact)
 
-    async def _not_yet_stored(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
-        keys = [waiting.fact.key for waiting in batch]
-        stored = {entry["key"] async for entry in self._entries.find({"key": {"$in": keys}}, {"key": 1})}
-        return [waiting for waiting in batch if waiting.fact.key not in stored]
-
     async def _find_head(self) -> Head:
-        newest = await self._entries.find({}, {"digest": 1}).sort([("_id", DESCENDING)]).limit(1).to_list()
-        head = Head(newest[0]["_id"], newest[0]["digest"]) if newest else Head()
+        head = await self._entries.head()
         await self._reread(head)
         self._head = head
         return head
@@ -170,25 +166,6 @@ def _time(received: Received[Event]) -> datetime:
 def time_of(fact: Fact) -> datetime:
     """The event's time, to the millisecond that the journal keeps."""
     return datetime.fromtimestamp(fact.at_ms / 1000, UTC)
-
-
-def _document(waiting: _Waiting, place: Head, previous: str) -> dict[str, Any]:
-    fact = waiting.fact
-    return {
-        "_id": place.seq,
-        "key": fact.key,
-        "event_id": fact.event_id,
-        "source": fact.source,
-        "type": fact.type,
-        "remediation_id": fact.remediation_id,
-        "at_ms": fact.at_ms,
-        "body_digest": fact.body_digest,
-        "body": waiting.body,
-        "signer": fact.signer,
-        "signature": fact.signature,
-        "previous": previous,
-        "digest": place.digest,
-    }
 
 
 def _first_of_each_key(batch: Sequence[_Waiting]) -> list[_Waiting]:

@@ -9,6 +9,7 @@ from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 
 from suture_gateway.audit import JournalReads
+from suture_gateway.entries import Entries
 from suture_gateway.handlers import Handlers
 from suture_gateway.heads import HeadSigner
 from suture_gateway.http.app import create_app
@@ -41,7 +42,7 @@ def build(settings: Settings) -> Service:
     """The service, wired and not yet started."""
     service = Service("gateway", settings)
     watchers = Watchers()
-    entries = service.store.collection("journal")
+    entries = Entries(service.store.collection("journal"))
     remediations = service.store.collection("remediations")
     projection = Projection(
         entries,
@@ -86,7 +87,9 @@ def _api(service: Service, settings: Settings, reads: Remediations, idempotency:
         callers=RateLimit(settings.gateway_rate_per_second, settings.gateway_rate_burst),
         strangers=RateLimit(2, 20),
         letters=service.dead_letters,
-        journal=JournalReads(service.store.collection("journal"), service.store.collection("journal_heads")),
+        journal=JournalReads(
+            Entries(service.store.collection("journal")), service.store.collection("journal_heads")
+        ),
         ready=away,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from suture_contracts.base import Event
 from suture_contracts.topology import EVENTS
 
 from suture_gateway.change import Change
+from suture_gateway.entries import Entries, Entry
 from suture_gateway.fold import fold
 from suture_gateway.journal import time_of
 from suture_gateway.pending import Held, Pending
@@ -41,7 +43,7 @@ class Projection:
 
     def __init__(
         self,
-        entries: Collection,
+        entries: Entries,
         remediations: Collection,
         positions: Collection,
         *,
@@ -94,26 +96,26 @@ class Projection:
 
     async def catch_up(self, head: Head) -> None:
         """Fold every entry after the last one seen, up to ``head``."""
-        while self._seen < head.seq:
-            found = self._entries.find({"_id": {"$gt": self._seen, "$lte": head.seq}}).sort(
-                [("_id", ASCENDING)]
-            )
-            entries = await found.limit(_BATCH).to_list()
-            if not entries:
-                return
-            for entry in entries:
+        if self._seen >= head.seq:
+            return
+        async with aclosing(self._entries.after(self._seen)) as found:
+            async for entry in found:
+                if entry["seq"] > head.seq:
+                    break
                 self._add_stored(entry)
-            await self.write()
+                if len(self._pending) >= _BATCH:
+                    await self.write()
+        await self.write()
 
-    def _add_stored(self, entry: dict[str, Any]) -> None:
+    def _add_stored(self, entry: Entry) -> None:
         try:
             event = EVENTS[entry["type"]].model_validate_json(entry["body"])
         except (KeyError, ValidationError) as error:
             # It was readable when it was journalled: a contract was narrowed since. The entry itself stays.
-            self._log.warning("journal entry cannot be folded", seq=entry["_id"], error=str(error)[:500])
-            self._seen = entry["_id"]
+            self._log.warning("journal entry cannot be folded", seq=entry["seq"], error=str(error)[:500])
+            self._seen = entry["seq"]
             return
-        self.add(entry["_id"], event, fact_of(entry))
+        self.add(entry["seq"], event, fact_of(entry))
 
     def _take(self, remediation_id: str, held: Held) -> None:
         first = not self._pending

@@ -21,6 +21,7 @@ from suture_contracts.base import Command, Event, Reply
 from suture_contracts.examples import example
 from suture_gateway.audit import JournalReads
 from suture_gateway.change import Change
+from suture_gateway.entries import Entries
 from suture_gateway.fold import fold
 from suture_gateway.http.app import create_app
 from suture_gateway.http.context import Api
@@ -170,6 +171,6 @@ def _alone(keys: Path, store: AsyncMongoClient[dict[str, Any]]) -> Api:
         callers=RateLimit(100, 200),
         strangers=RateLimit(2, 20),
         letters=DeadLetters(Publisher(lambda seconds: None, nothing)),
-        journal=JournalReads(store["gateway"]["journal"], store["gateway"]["journal_heads"]),
+        journal=JournalReads(Entries(store["gateway"]["journal"]), store["gateway"]["journal_heads"]),
         ready=away,
     )

@@ -43,10 +43,10 @@ class JournalEntry(BaseModel):
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> JournalEntry:
-        """The entry of a document of the journal."""
-        fields = {name: stored.get(name) for name in cls.model_fields if name not in ("seq", "body")}
+        """An entry as the journal stores it."""
+        fields = {name: stored.get(name) for name in cls.model_fields if name != "body"}
         # What is no text any more was changed, and its digest says so.
-        return cls(seq=stored["_id"], body=bytes(stored["body"]).decode("utf-8", "replace"), **fields)
+        return cls(body=bytes(stored["body"]).decode("utf-8", "replace"), **fields)
 
     def fact(self) -> Fact:
         return Fact(**{name: getattr(self, name) for name in Fact.__slots__})
