@@ -90,7 +90,8 @@ class EmbeddedStore:
             *_program(),
             *("--host", LOOPBACK, "--port", str(self.port)),
             *("--storage-path", str(self._data / "data")),
-            *("--cache-size", "256M", "--oplog-max-entries", "5000", "--log-level", "WARNING"),
+            # Alone it writes no oplog, which nobody reads: there are no change streams and no transactions.
+            *("--cache-size", "256M", "--standalone", "--log-level", "WARNING"),
         ]
         # It looks for configuration files in the working and the home folder: it gets empty ones.
         environment = inherited_environment() | {"HOME": str(self._data)}
