@@ -12,6 +12,7 @@ from suture_contracts.template import Template
 from suture_generation.errors import TemplateInvalid
 
 MAX_TEMPLATE_BYTES = 100_000
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def released_templates() -> tuple[Template, ...]:
@@ -30,7 +31,10 @@ def parse_template(text: str) -> Template:
             f"is {len(text):,} characters long", remedy=f"keep it under {MAX_TEMPLATE_BYTES:,}"
         )
     try:
-        data: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader without anchors
+        # Aliases can make a small text enormous.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)):
+            raise TemplateInvalid("anchors and aliases are not allowed", remedy="write the text out")
+        data: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise TemplateInvalid(f"is not YAML: {error}"[:500]) from error
     try:
@@ -38,11 +42,3 @@ def parse_template(text: str) -> Template:
     except ValidationError as error:
         first = error.errors()[0]
         raise TemplateInvalid(first["msg"], field=".".join(str(part) for part in first["loc"])) from error
-
-
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        # Aliases can make a small text enormous.
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not allowed; write the text out")
-        return super().compose_node(parent, index)

@@ -31,15 +31,23 @@ class Shelf:
     async def seed(self) -> None:
         """Puts the release's templates there; what was edited or deleted stays as it is."""
         await self.load()
-        for template in released_templates():
-            newest = self._newest.get(template.id)
-            if newest is None:
-                await self._add(template, None)
-            elif newest["state"] == "current" and newest["template"]["origin"] == "release":
-                revised = template.model_copy(update={"revision": newest["template"]["revision"]})
-                if Template.model_validate(newest["template"]) != revised:
-                    await self._add(revised.model_copy(update={"revision": revised.revision + 1}), None)
+        # At once, so that they share the store's writes.
+        async with asyncio.TaskGroup() as adding:
+            for template in released_templates():
+                if (new := self._to_be_seeded(template)) is not None:
+                    adding.create_task(self._insert(new, None))
         await self.load()
+
+    def _to_be_seeded(self, released: Template) -> Template | None:
+        newest = self._newest.get(released.id)
+        if newest is None:
+            return released
+        if newest["state"] != "current" or newest["template"]["origin"] != "release":
+            return None
+        kept = Template.model_validate(newest["template"])
+        if kept == released.model_copy(update={"revision": kept.revision}):
+            return None
+        return released.model_copy(update={"revision": kept.revision + 1})
 
     async def load(self) -> None:
         """Reads them all anew: another replica may have written."""
@@ -96,7 +104,11 @@ class Shelf:
         await self._documents.update(newest["_id"], guard={"state": "current"}, change=change, cause=cause)
         await self.load()
 
-    async def _add(self, template: Template, cause: Received[Any] | None) -> None:
+    async def _add(self, template: Template, cause: Received[Any]) -> None:
+        await self._insert(template, cause)
+        await self.load()
+
+    async def _insert(self, template: Template, cause: Received[Any] | None) -> None:
         document = {
             "_id": f"{template.id}:{template.revision}",
             "state": "current",
@@ -114,7 +126,6 @@ class Shelf:
                 field="template.id",
                 remedy="choose another id, or update that template",
             ) from conflict
-        await self.load()
 
     async def _stored(self, document_id: str) -> Template:
         document = await self._documents.get(document_id)

@@ -1,3 +1,3 @@
-from suture_executor.main import main
+from suture_chassis.launch import launch
 
-main()
+launch("suture_executor.main")

@@ -1,3 +1,3 @@
-from suture_generator.main import main
+from suture_chassis.launch import launch
 
-main()
+launch("suture_generator.main")
