@@ -37,6 +37,11 @@ def reply_type(command_type: str) -> str:
     return f"{command_type}.reply"
 
 
+def reply_id(correlation_id: str) -> str:
+    """The id of the reply to what was asked under ``correlation_id``: no earlier answer can stand for it."""
+    return f"{correlation_id}.reply"
+
+
 class CommandDelivery(Delivery):
     """The queue of one command. ``roles``: who may ask; ``None`` leaves it to the handler."""
 
@@ -128,7 +133,8 @@ class CommandDelivery(Delivery):
         if not target or len(target) > _MAX_REPLY_TO:
             return False
         body = reply.model_dump_json().encode()
-        id = str(uuid4())
+        correlation_id = (message.correlation_id or "")[:_MAX_CORRELATION] or None
+        id = reply_id(correlation_id or str(uuid4()))
         kind = reply_type(self._command.TYPE)
         headers = cloudevents.write(id=id, source=self._source, type=kind, time=datetime.now(UTC))
         headers["traceparent"] = self._telemetry.traceparent()
@@ -143,7 +149,7 @@ class CommandDelivery(Delivery):
                     body,
                     headers,
                     id,
-                    correlation_id=(message.correlation_id or "")[:_MAX_CORRELATION] or None,
+                    correlation_id=correlation_id,
                     persistent=False,
                     # To the broker a direct reply address is no queue: a mandatory reply always comes back.
                     mandatory=not target.startswith(DIRECT_REPLY),

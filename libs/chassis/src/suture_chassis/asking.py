@@ -15,7 +15,7 @@ from suture_contracts.base import Command, Reply
 from suture_contracts.topology import COMMANDS_EXCHANGE, OWNERS
 
 from suture_chassis import cloudevents
-from suture_chassis.answering import DIRECT_REPLY, reply_type
+from suture_chassis.answering import DIRECT_REPLY, reply_id, reply_type
 from suture_chassis.authority import Authority
 from suture_chassis.custody import Signer, sign_message
 from suture_chassis.errors import PermanentError, TemporaryError
@@ -63,7 +63,7 @@ class Asking:
             raise TemporaryError(f"the broker did not take the command: {type(error).__name__}") from error
         finally:
             del self._waiting[correlation_id]
-        return self._read(command, message)
+        return self._read(command, correlation_id, message)
 
     def _outgoing(self, command: Command, correlation_id: str) -> Outgoing:
         body = command.model_dump_json().encode()
@@ -93,11 +93,15 @@ class Asking:
         if future is not None and not future.done():
             future.set_result(message)
 
-    def _read(self, command: Command, message: AbstractIncomingMessage) -> Reply:
+    def _read(self, command: Command, correlation_id: str, message: AbstractIncomingMessage) -> Reply:
         owner = OWNERS[command.TYPE]
         try:
             envelope = cloudevents.read(message.headers, message.content_type, message.body)
             self._authority.of_reply(owner, reply_type(command.TYPE), envelope, message.headers)
+            if envelope.id != reply_id(correlation_id):
+                raise PermanentError(
+                    "it answers something else", field="id", remedy="reply to what was asked"
+                )
             return Reply.model_validate_json(message.body)
         except (PermanentError, ValidationError) as error:
             raise TemporaryError(f"the reply is not {owner}'s: {error}") from error

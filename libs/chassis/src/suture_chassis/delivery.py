@@ -57,6 +57,7 @@ class Delivery(ABC):
         self._only = next(iter(models)) if len(models) == 1 else None
         self._failures = neighbours.failures
         self._metrics = neighbours.metrics
+        self._metrics.expect((*models, UNKNOWN))
         self._telemetry = neighbours.telemetry
         self._authority = neighbours.authority
         self._log = neighbours.log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -57,6 +57,12 @@ class Metrics:
         )
         self._results: dict[tuple[str, Result], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
+
+    def expect(self, message_types: Iterable[str]) -> None:
+        """Count these from 0 on: an alert on an increase would miss the first of a counter that begins at 1."""
+        for message_type in message_types:
+            self._dead.labels(message_type)
+            self._forged.labels(message_type)
 
     def handled(self, message_type: str, result: Result, seconds: float) -> None:
         # labels() takes a lock and builds a key each time: its result is kept. Types come from the topology,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from suture_chassis import answering
 from suture_chassis.app import Service
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
@@ -224,4 +225,12 @@ async def test_a_forged_reply_is_not_believed(executor, settings_for, trust) -> 
     gateway = Service("gateway", settings_for("gateway"))
     async with impostor.service, gateway:
         with pytest.raises(TemporaryError, match="not executor's"):
+            await gateway.send_command(remove(), timeout=5)
+
+
+async def test_an_earlier_reply_does_not_stand_for_another_one(executor, settings_for, monkeypatch) -> None:
+    monkeypatch.setattr(answering, "reply_id", lambda correlation_id: "earlier.reply")
+    gateway = Service("gateway", settings_for("gateway"))
+    async with executor.service, gateway:
+        with pytest.raises(TemporaryError, match="answers something else"):
             await gateway.send_command(remove(), timeout=5)

@@ -72,6 +72,12 @@ async def test_what_happened_is_counted(http, wire, finding) -> None:
     await eventually(counted)
 
 
+async def test_an_alert_sees_the_first_forged_and_the_first_dead_message_too(http) -> None:
+    text = (await http.get("/metrics")).text
+    assert 'suture_forged_total{type="rca.received"} 0.0' in text
+    assert 'suture_dead_letters_total{type="rca.received"} 0.0' in text
+
+
 async def test_the_bus_is_described_as_far_as_the_service_touches_it(http) -> None:
     document = (await http.get("/asyncapi.json")).json()
     assert document["asyncapi"] == "3.0.0"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -46,7 +45,7 @@ class Entries:
         """
         linked = link(head, [fact for fact, _ in batch])
         entries = [
-            {"seq": place.seq, **asdict(fact), "body": body, "previous": previous, "digest": place.digest}
+            {"seq": place.seq, **fact.fields(), "body": body, "previous": previous, "digest": place.digest}
             for (fact, body), (place, previous) in zip(batch, linked, strict=True)
         ]
         keys = [fact.key for fact, _ in batch]

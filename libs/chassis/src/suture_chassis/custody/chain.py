@@ -37,22 +37,14 @@ class Fact:
     signer: str | None
     signature: str | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """As an entry says it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def entry_digest(seq: int, fact: Fact, previous: str) -> str:
     """SHA-256 of all that an entry says; the body is in it by its digest."""
-    parts = [
-        seq,
-        fact.key,
-        fact.event_id,
-        fact.source,
-        fact.type,
-        fact.remediation_id,
-        fact.at_ms,
-        fact.body_digest,
-        fact.signer,
-        fact.signature,
-        previous,
-    ]
+    parts = [seq, *fact.fields().values(), previous]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -68,14 +60,4 @@ def link(head: Head, facts: Iterable[Fact]) -> list[tuple[Head, str]]:
 
 def fact_of(entry: Mapping[str, Any]) -> Fact:
     """The fact that a stored entry records."""
-    return Fact(
-        key=entry["key"],
-        event_id=entry["event_id"],
-        source=entry["source"],
-        type=entry["type"],
-        remediation_id=entry["remediation_id"],
-        at_ms=entry["at_ms"],
-        body_digest=entry["body_digest"],
-        signer=entry["signer"],
-        signature=entry.get("signature"),
-    )
+    return Fact(**{name: entry[name] for name in Fact.__slots__})
