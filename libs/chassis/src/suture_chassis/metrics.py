@@ -59,7 +59,7 @@ class Metrics:
         self._seconds: dict[str, Histogram] = {}
 
     def expect(self, message_types: Iterable[str]) -> None:
-        """Count these from 0 on: an alert on an increase would miss the first of a counter that begins at 1."""
+        """Count these from 0 on: an alert on an increase misses the first of a counter that begins at 1."""
         for message_type in message_types:
             self._dead.labels(message_type)
             self._forged.labels(message_type)
