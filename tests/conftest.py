@@ -53,8 +53,14 @@ class System:
     def wait(self, id: str, *states: str, within: float = 45) -> dict[str, Any]:
         """The remediation once it is in one of these states, or fails with the one that it is in."""
         wanted = set(states) or TERMINAL
+        return self.wait_until(id, lambda found: found["state"] in wanted, within)
+
+    def wait_until(
+        self, id: str, wanted: Callable[[dict[str, Any]], bool], within: float = 45
+    ) -> dict[str, Any]:
+        """The remediation once it is as wanted, or fails with the state that it is in."""
         deadline = time.monotonic() + within
-        while (found := self.remediation(id))["state"] not in wanted:
+        while not wanted(found := self.remediation(id)):
             assert time.monotonic() < deadline, f"{id} is {found['state']}: {found.get('states')}"
             time.sleep(0.1)
         return found
@@ -78,6 +84,15 @@ def system(
 ) -> Iterator[System]:
     """One system for all tests of a worker: each uses targets of its own."""
     with running_system(suture_servers, suture_loop, tmp_path_factory.mktemp("system")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_system(
+    suture_servers: Addresses, suture_loop: ThreadLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """A system that a test may do anything to."""
+    with running_system(suture_servers, suture_loop, tmp_path_factory.mktemp("own")) as running:
         yield running
 
 

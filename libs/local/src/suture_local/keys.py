@@ -41,6 +41,13 @@ class KeyRing:
     def signer(self, name: str) -> Signer:
         return Signer.load(self.key_file(name))
 
+    def renew(self, name: str) -> None:
+        """Revoke a service's key and give it a new one, which it loads when it is started again."""
+        TrustStore.revoke(self.trust_store_file, self.signer(name).keyid)
+        path = self.key_file(name)
+        path.unlink()
+        TrustStore.add(self.trust_store_file, TrustedKey.of(Signer.generate(path, name)))
+
     def _entry(self, name: str) -> TrustedKey:
         path = self.key_file(name)
         signer = Signer.load(path) if path.exists() else Signer.generate(path, name)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from suture_chassis.app import Service
-from suture_chassis.custody import Signer, TrustedKey, TrustStore, unseal
+from suture_chassis.custody import unseal
 from suture_contracts.base import Principal
 from suture_contracts.commands import Approve, Deny, RequestRollback
 from suture_contracts.custody import APPROVAL, ROLLBACK, Approval, RollbackOrder
@@ -51,10 +51,7 @@ def take_back(execution: Any, principal: Principal = FIRST) -> RequestRollback:
 
 async def new_key(trust: Identities, name: str) -> None:
     """A service gets a new key, its old one is revoked; returns when whoever runs knows both."""
-    TrustStore.revoke(trust.file, trust.signer(name).keyid)
-    path = trust.ring.key_file(name)
-    path.unlink()
-    TrustStore.add(trust.file, TrustedKey.of(Signer.generate(path, name)))
+    trust.ring.renew(name)
     await asyncio.sleep(1.1)
 
 
