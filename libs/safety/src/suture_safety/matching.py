@@ -20,7 +20,7 @@ _Check = Callable[["Command", "tuple[str, ...]"], "str | None"]
 _KNOWN_KEYS = frozenset(
     """
     id severity message why remedy reference fires silent programs commands assigns options without
-    operand argument unless paths outputs truncates reads pipes_from undeclared condition anywhere
+    operand argument unless paths outputs truncates reads pipes_from undeclared condition anywhere others
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 

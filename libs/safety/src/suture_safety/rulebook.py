@@ -29,6 +29,8 @@ _NOT_RULES = (
     "powershell.yaml",
     "described.yaml",
 )
+# Kinds of state that lie elsewhere.
+_SERVICES = ("cloud", "database", "backups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Rule:
     silent: tuple[str, ...]
     programs: tuple[str, ...]
     assigns: tuple[str, ...]
+    others: bool
     matches: Matcher
 
 
@@ -70,13 +73,16 @@ class Rulebook:
         self.programs = programs
         self._by_program: dict[str, list[Rule]] = defaultdict(list)
         self._of_redirects: list[Rule] = []
+        self._of_others: list[Rule] = []
         self._by_variable: dict[str, list[Rule]] = defaultdict(list)
         for rule in rules:
             for program in rule.programs:
                 self._by_program[program].append(rule)
             for variable in rule.assigns:
                 self._by_variable[variable].append(rule)
-            if not rule.programs and not rule.assigns:
+            if rule.others:
+                self._of_others.append(rule)
+            elif not rule.programs and not rule.assigns:
                 self._of_redirects.append(rule)
 
     def check(self, collector: Collector, command: Command) -> None:
@@ -86,6 +92,14 @@ class Rulebook:
         if command.redirects:
             for rule in self._of_redirects:
                 self._apply(rule, collector, command)
+        if self._works_elsewhere(command.name):
+            for rule in self._of_others:
+                self._apply(rule, collector, command)
+
+    def _works_elsewhere(self, name: str) -> bool:
+        """Whether it may be a client of a service: it is not known as a program that works on this machine."""
+        known = self.programs.get(name)
+        return known.state in _SERVICES if known else bool(name)
 
     def is_credential(self, path: str) -> bool:
         return self._credentials.fullmatch(path) is not None
@@ -179,6 +193,7 @@ def _rule(
         silent=_texts(merged["silent"]),
         programs=tuple(dict.fromkeys((*_texts(merged.get("programs")), *named))),
         assigns=_texts(merged.get("assigns")),
+        others=bool(merged.get("others")),
         matches=compile_matcher(merged, commands, classes),
     )
 
