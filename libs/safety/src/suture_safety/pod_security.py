@@ -64,8 +64,9 @@ def check_pod(add: Add, pod: Node) -> None:
     containers = [
         c for key in ("containers", "initContainers", "ephemeralContainers") for c in items(spec.get(key))
     ]
+    on_windows = scalar(entries(spec.get("os")).get("name")) == "windows"
     for container in containers:
-        _container(add, container, entries(security), not is_false(spec.get("hostUsers")))
+        _container(add, container, entries(security), not is_false(spec.get("hostUsers")), on_windows)
 
 
 def _annotations(add: Add, node: Node | None) -> None:
@@ -139,7 +140,7 @@ def _context(add: Add, node: Node | None, level: str) -> None:
         )
 
 
-def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool) -> None:
+def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool, on_windows: bool) -> None:
     known = entries(container)
     security = known.get("securityContext")
     context = entries(security)
@@ -153,8 +154,10 @@ def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool
             "baseline",
         )
     _context(add, security, "baseline")
-    if host_users and scalar(context.get("procMount")) not in (None, "Default"):
-        add("proc-mount", "error", "unmasks /proc", "Remove it.", context["procMount"], "baseline")
+    if scalar(context.get("procMount")) not in (None, "Default"):
+        # In a user namespace of its own, only the stricter level forbids it.
+        level, severity = ("baseline", "error") if host_users else ("restricted", "warning")
+        add("proc-mount", severity, "unmasks /proc", "Remove it.", context["procMount"], level)
     added = items(entries(context.get("capabilities")).get("add"))
     for capability in added:
         if (scalar(capability) or "") not in _CAPABILITIES:
@@ -186,7 +189,10 @@ def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool
                 "baseline",
             )
     _probe_hosts(add, known)
-    _restricted(add, container, context, pod)
+    if not is_true(context.get("runAsNonRoot", pod.get("runAsNonRoot"))):
+        add("root-user", "info", "may run as root", "Set runAsNonRoot: true.", container, "restricted")
+    if not on_windows:
+        _restricted_on_linux(add, container, context, pod)
     image = scalar(known.get("image")) or ""
     if (
         image
@@ -224,7 +230,7 @@ def _probe_hosts(add: Add, known: dict[str, Node]) -> None:
                 )
 
 
-def _restricted(add: Add, container: Node, context: dict[str, Node], pod: dict[str, Node]) -> None:
+def _restricted_on_linux(add: Add, container: Node, context: dict[str, Node], pod: dict[str, Node]) -> None:
     if scalar(context.get("allowPrivilegeEscalation")) != "false":
         add(
             "privilege-escalation",
@@ -234,8 +240,6 @@ def _restricted(add: Add, container: Node, context: dict[str, Node], pod: dict[s
             container,
             "restricted",
         )
-    if not is_true(context.get("runAsNonRoot", pod.get("runAsNonRoot"))):
-        add("root-user", "info", "may run as root", "Set runAsNonRoot: true.", container, "restricted")
     dropped = {scalar(one) for one in items(entries(context.get("capabilities")).get("drop"))}
     if "ALL" not in dropped:
         add("capabilities-kept", "info", "keeps capabilities", "Drop ALL.", container, "restricted")

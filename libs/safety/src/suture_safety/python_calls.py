@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _SHELLS = frozenset(
     """
-    os.system os.popen subprocess.getoutput subprocess.getstatusoutput commands.getoutput popen2.popen2
-    popen2.popen3 popen2.popen4 asyncio.create_subprocess_shell
+    os.system os.popen os.popen2 os.popen3 os.popen4 subprocess.getoutput subprocess.getstatusoutput
+    commands.getoutput popen2.popen2 popen2.popen3 popen2.popen4 asyncio.create_subprocess_shell
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 _RUNS = frozenset(

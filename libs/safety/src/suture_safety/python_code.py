@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -38,11 +39,11 @@ def analyse_python(
             place = _place(node, base)
             name = names.dotted(node.func)
             seen.add(name)
-            _by_rule(name, "calls", collector, place)
+            _by_rule(name, collector, place, node)
             check_call(node, name, names, collector, budget, place)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for module in _modules(node):
-                _by_rule(module, "imports", collector, _place(node, base))
+                _import_by_rule(module, collector, _place(node, base))
         elif isinstance(node, ast.Assert):
             seen.add("assert")
         elif isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value:
@@ -86,7 +87,11 @@ def _place(node: ast.stmt | ast.expr, base: tuple[int, int]) -> tuple[int, int]:
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    """The modules by their first name; of ``from a import b`` both."""
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    own = [(node.module or "").split(".")[0]] if not node.level else []
+    return [*own, *(alias.name for alias in node.names if node.module and "." in node.module)]
 
 
 @cache
@@ -94,7 +99,7 @@ def _index(kind: str) -> tuple[dict[str, list[dict[str, Any]]], list[tuple[str, 
     exact: dict[str, list[dict[str, Any]]] = {}
     prefixes: list[tuple[str, dict[str, Any]]] = []
     for rule in data("python.yaml")[kind]:
-        for name in rule["names"]:
+        for name in rule.get("names", ()):
             if name.endswith(".*"):
                 prefixes.append((name[:-1], rule))
             else:
@@ -102,15 +107,50 @@ def _index(kind: str) -> tuple[dict[str, list[dict[str, Any]]], list[tuple[str, 
     return exact, prefixes
 
 
-def _by_rule(name: str, kind: str, collector: Collector, place: tuple[int, int]) -> None:
-    if not name:
-        return
-    exact, prefixes = _index(kind)
-    found = list(exact.get(name if kind == "calls" else name.split(".")[0], ()))
+def _by_rule(name: str, collector: Collector, place: tuple[int, int], call: ast.Call) -> None:
+    exact, prefixes = _index("calls")
+    found = list(exact.get(name, ()))
     found += [rule for prefix, rule in prefixes if name.startswith(prefix)]
+    if isinstance(call.func, ast.Attribute):
+        found += _methods().get(call.func.attr, ())
+        name = name or call.func.attr
     for rule in found:
-        message = rule["message"].replace("{name}", name[:80])
-        collector.add(f"python.{rule['id']}", rule["severity"], message, rule["remedy"], place)
+        if _concerns(rule, name, call):
+            _report(rule, name, collector, place)
+
+
+def _import_by_rule(module: str, collector: Collector, place: tuple[int, int]) -> None:
+    for rule in _index("imports")[0].get(module, ()):
+        _report(rule, module, collector, place)
+
+
+def _report(rule: dict[str, Any], name: str, collector: Collector, place: tuple[int, int]) -> None:
+    message = rule["message"].replace("{name}", name[:80])
+    collector.add(f"python.{rule['id']}", rule["severity"], message, rule["remedy"], place)
+
+
+@cache
+def _methods() -> dict[str, list[dict[str, Any]]]:
+    """Rules for methods of objects that are not known by name."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for rule in data("python.yaml")["calls"]:
+        for name in rule.get("methods", ()):
+            found.setdefault(name, []).append(rule)
+    return found
+
+
+def _concerns(rule: dict[str, Any], name: str, call: ast.Call) -> bool:
+    """Whether the call's constant arguments are those that the rule is about."""
+    given = {one.arg: one.value.value for one in call.keywords if isinstance(one.value, ast.Constant)}
+    if any(given.get(key) != value for key, value in rule.get("when", {}).items()):
+        return False
+    if any(given.get(key) == value for key, value in rule.get("unless", {}).items()):
+        return False
+    if "values" not in rule or not name.endswith(".new"):
+        return True
+    first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "name"), None)
+    known = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    return not known or re.fullmatch(rule["values"], str(ast.literal_eval(first))) is not None  # type: ignore[arg-type]
 
 
 def _check_endless(node: ast.While, collector: Collector, place: tuple[int, int]) -> None:

@@ -97,7 +97,7 @@ class Rulebook:
                 self._apply(rule, collector, command)
 
     def _works_elsewhere(self, name: str) -> bool:
-        """Whether it may be a client of a service: it is not known as a program that works on this machine."""
+        """Whether it may be a client of a service: it is not known as one that works on this machine."""
         known = self.programs.get(name)
         return known.state in _SERVICES if known else bool(name)
 

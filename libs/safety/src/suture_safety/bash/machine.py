@@ -216,13 +216,12 @@ class Machine:
             what = (
                 f"{error.type!r} is missing" if error.is_missing else f"bash syntax is broken near {shown!r}"
             )
-            self.collector.add(
-                "bash.syntax",
-                "error",
-                what,
-                "Fix the syntax; what cannot be read is not run.",
-                self.place(error),
-            )
+            self.broken(error, what)
+
+    def broken(self, node: Node, what: str) -> None:
+        """Says that the text cannot be read as bash reads it."""
+        remedy = "Fix the syntax; what cannot be read is not run."
+        self.collector.add("bash.syntax", "error", what, remedy, self.place(node))
 
 
 def _joined(values: tuple[str, ...]) -> tuple[str, ...]:

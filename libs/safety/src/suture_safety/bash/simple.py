@@ -54,6 +54,9 @@ def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iter
             redirected.append(child)
         elif kind == "file_redirect":
             redirected.append(child)
+        elif kind == "subshell":
+            # The grammar takes what follows a word in parentheses for an argument; bash does not.
+            machine.broken(child, "a parenthesis follows a word")
         elif kind != "comment":
             parts.append(child)
     if redirected:
