@@ -109,10 +109,50 @@ def _at_its_level(one: Verdict) -> bool:
     return any(finding.level in counted for finding in one.findings)
 
 
+# A linter's name for a hazard, and the rules here that are about it.
+_HAZARDS: dict[str, tuple[str, ...]] = {
+    "AddingFieldWithDefault": ("volatile-default",),
+    "AddingForeignKeyConstraint": ("add-constraint",),
+    "AddingNotNullableField": ("set-not-null", "required-column"),
+    "AddingRequiredField": ("required-column",),
+    "AddingSerialPrimaryKeyField": ("add-constraint", "volatile-default"),
+    "BanAlterDomainWithAddConstraint": ("add-constraint",),
+    "BanCharField": ("padded-text",),
+    "BanConcurrentIndexCreationInTransaction": ("concurrently-in-transaction",),
+    "BanDropColumn": ("drop-column",),
+    "BanDropDatabase": ("drop",),
+    "BanDropNotNull": ("drop-constraint",),
+    "BanDropTable": ("drop",),
+    "BanTruncateCascade": ("truncate",),
+    "BanUncommittedTransaction": ("uncommitted",),
+    "ChangingColumnType": ("change-type",),
+    "ConstraintMissingNotValid": ("add-constraint", "validated-at-once"),
+    "DisallowedUniqueConstraint": ("add-constraint",),
+    "IdentifierTooLong": ("long-name",),
+    "PreferBigintOverInt": ("integer",),
+    "PreferBigintOverSmallint": ("smallint",),
+    "PreferIdentity": ("serial",),
+    "PreferRepack": ("rewrite",),
+    "PreferRobustStmts": ("not-repeatable",),
+    "PreferTextField": ("bounded-text",),
+    "PreferTimestampTz": ("no-time-zone",),
+    "RenamingColumn": ("rename",),
+    "RenamingTable": ("rename",),
+    "RequireConcurrentIndexCreation": ("blocking-index",),
+    "RequireConcurrentIndexDeletion": ("blocking-drop-index",),
+    "RequireConcurrentPartitionDetach": ("detach",),
+    "RequireConcurrentRefreshMatview": ("blocking-refresh",),
+    "RequireConcurrentReindex": ("reindex",),
+    "RequireEnumValueOrdering": ("enum-order",),
+    "RequireTimeoutSettings": ("no-timeout",),
+    "TransactionNesting": ("nested-transaction",),
+}
+
+
 def _flags_hazard(one: Verdict) -> bool:
     """Whether the hazard that an ``ok`` statement avoids is reported all the same."""
-    words = str(one.sample.row.get("category", "")).lower()
-    return any(finding.rule_id.split(".", 1)[-1].replace("-", "") in words for finding in one.findings)
+    about = _HAZARDS.get(str(one.sample.row.get("category", "")), ())
+    return any(finding.rule_id in {f"sql.{name}" for name in about} for finding in one.findings)
 
 
 TARGETS: tuple[Target, ...] = (

@@ -1,4 +1,4 @@
-"""SQL, parsed statement by statement by sqlglot, which is imported only where SQL comes."""
+"""SQL: PostgreSQL by its own grammar, all else by sqlglot; both are imported where SQL comes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from suture_safety.bounds import BoundExceeded
+from suture_safety.sql_postgres import at
 from suture_safety.sql_rules import check_opaque, check_statement
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_TOKENS = 50_000
 _MAX_NESTING = 60
+_MAX_CHARACTERS = 500_000
 _META = re.compile(r"^[ \t]*\\(\S*).*$", re.MULTILINE)
 
 
@@ -28,13 +30,17 @@ def analyse_sql(
     place: tuple[int, int] = (1, 1),
 ) -> None:
     """Findings on each statement; ``place`` is where the text begins. Raises ``BoundExceeded``."""
+    collector.effects.states.setdefault("database", place)
+    text = _without_meta_commands(text, collector, place)
+    if dialect == "postgres":
+        if _as_postgres(text, collector, budget, place):
+            return
+        dialect = "mysql" if "`" in text else dialect
     # It warns of every statement that it keeps as text; those are judged, and reported, here.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import ParseError, TokenError
 
-    collector.effects.states.setdefault("database", place)
-    text = _without_meta_commands(text, collector, place)
     language = Dialect.get_or_raise(dialect)
     try:
         tokens = language.tokenize(text)
@@ -48,7 +54,7 @@ def analyse_sql(
     for chunk in _statements(tokens):
         budget.check()
         statements += 1
-        where = _at(text, chunk[0].start, place)
+        where = at(text, chunk[0].start, place)
         try:
             trees = language.parser().parse(chunk, text)
         except ParseError as error:
@@ -61,6 +67,21 @@ def analyse_sql(
                 check_statement(tree, text[chunk[0].start : chunk[-1].end + 1], collector, where, created)
     if not statements:
         collector.add("sql.empty", "error", "holds no statement", "Say what is to be done.", place)
+
+
+def _as_postgres(text: str, collector: Collector, budget: Budget, place: tuple[int, int]) -> bool:
+    """Whether the text is PostgreSQL's; then it is judged."""
+    from suture_safety.sql_postgres import NotPostgres, check_script, parse
+
+    if len(text) > _MAX_CHARACTERS:
+        raise BoundExceeded("bounds.size", f"has more than {_MAX_CHARACTERS:,} characters")
+    try:
+        trees = parse(text)
+    except NotPostgres:
+        return False
+    if trees:
+        check_script(trees, text, collector, budget, place)
+    return bool(trees)
 
 
 def _statements(tokens: list[Any]) -> Iterator[list[Any]]:
@@ -94,7 +115,7 @@ def _without_meta_commands(text: str, collector: Collector, place: tuple[int, in
     """psql's backslash commands, blanked; those that run programs are errors."""
 
     def blank(match: re.Match[str]) -> str:
-        where = _at(text, match.start(), place)
+        where = at(text, match.start(), place)
         command, line = match[1], match.group()
         if command.startswith("!") or re.search(r"(?i)\bprogram\b|\|", line):
             collector.add(
@@ -115,12 +136,6 @@ def _without_meta_commands(text: str, collector: Collector, place: tuple[int, in
         return " " * len(line)
 
     return _META.sub(blank, text) if "\\" in text else text
-
-
-def _at(text: str, offset: int, place: tuple[int, int]) -> tuple[int, int]:
-    row = text.count("\n", 0, offset)
-    column = offset - (text.rfind("\n", 0, offset) + 1)
-    return (place[0] + row, column + 1) if row else (place[0], place[1] + column)
 
 
 def _syntax(collector: Collector, place: tuple[int, int], detail: str) -> None:

@@ -78,7 +78,7 @@ def test_ordinary_python_has_neither_errors_nor_warnings() -> None:
         ("drop /* x */ database orders", "sql.drop", "error"),
         ("TRUNCATE orders", "sql.truncate", "error"),
         ("GRANT SELECT ON orders TO app", "sql.grant", "warning"),
-        ("GRANT ALL ON orders TO app", "sql.grant", "error"),
+        ("GRANT ALL ON orders TO app", "sql.grant-all", "error"),
         ("ALTER TABLE orders DROP COLUMN a", "sql.drop-column", "warning"),
         ("CREATE INDEX i ON orders (a)", "sql.blocking-index", "warning"),
         ("COPY orders TO PROGRAM 'sh'", "sql.copy-program", "error"),

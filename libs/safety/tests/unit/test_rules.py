@@ -44,3 +44,11 @@ def test_every_rule_has_its_own_id_and_says_why_and_what_to_do() -> None:
 def test_the_digest_of_the_ruleset_is_a_sha256_and_stays() -> None:
     assert len(ruleset_digest()) == 64
     assert ruleset_digest() == ruleset_digest()
+
+
+@pytest.mark.parametrize("entry", data("sql.yaml")["postgres"], ids=lambda entry: str(entry["id"]))
+def test_a_postgresql_rule_fires_and_keeps_silent_as_its_examples_say(entry: dict[str, str]) -> None:
+    name = f"sql.{entry['id']}"
+    fired = {(one.rule_id, one.severity) for one in analyse(entry["fires"], "sql").findings}
+    assert (name, entry["severity"]) in fired
+    assert name not in {one.rule_id for one in analyse(entry["silent"], "sql").findings}

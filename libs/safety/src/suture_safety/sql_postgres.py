@@ -1,0 +1,240 @@
+"""PostgreSQL through its own grammar: what each statement does, by the tree that the server would build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from suture_safety.sql_catalogue import report
+from suture_safety.sql_changes import CHANGES, check_columns, check_names
+
+if TYPE_CHECKING:
+    from suture_safety.bounds import Budget
+    from suture_safety.collector import Collector
+
+Node = dict[str, Any]
+_IGNORED = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+# Values that are put in when it runs; the grammar knows $1 alone. A cast (::type) is none.
+_PLACEHOLDER = re.compile(
+    r"%\(\w+\)s|%s|(?<![:\w]):(?:'\w+'|\"\w+\"|[A-Za-z_]\w*)|\?(?=\s*(?:[,);]|$|and\b|or\b))"
+)
+_DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_HARMLESS = frozenset(
+    """
+    ExplainStmt VariableShowStmt CheckPointStmt CommentStmt DiscardStmt ListenStmt NotifyStmt UnlistenStmt
+    ClosePortalStmt DeclareCursorStmt FetchStmt ConstraintsSetStmt DeallocateStmt CreateStatsStmt
+    AlterStatsStmt AlterEnumStmt CompositeTypeStmt CreateEnumStmt CreateSeqStmt AlterSeqStmt
+    CreateSchemaStmt ViewStmt CreateTableAsStmt VacuumStmt
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
+
+
+class NotPostgres(Exception):
+    """The text is no SQL by PostgreSQL's grammar."""
+
+
+@dataclass(slots=True)
+class Script:
+    """What a text has done so far; ``place`` is where it begins in the file."""
+
+    text: str
+    collector: Collector
+    budget: Budget
+    place: tuple[int, int]
+    count: int = 0
+    created: set[str] = field(default_factory=set)
+    unvalidated: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
+    settings: set[str] = field(default_factory=set)
+    in_transaction: bool = False
+    where: tuple[int, int] = (1, 1)
+
+    def report(self, rule: str, message: str | None = None) -> None:
+        report(rule, self.collector, self.where, message)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a failure half way leaves nothing behind."""
+        return self.in_transaction or self.count < 2
+
+
+def parse(text: str) -> list[Node]:
+    """The statements' trees. Raises ``NotPostgres``."""
+    import pgparse
+
+    try:
+        return list(pgparse.parse(_with_parameters(text)))
+    except (pgparse.PGQueryError, RecursionError, ValueError) as error:
+        raise NotPostgres(str(error.args[0]) if error.args else "cannot be read") from error
+
+
+def _with_parameters(text: str) -> str:
+    """The text with its placeholders as parameters of the same length, so that every place stays."""
+    if not re.search(r"[%:?]", text):
+        return text
+    return _PLACEHOLDER.sub(lambda found: "$1".ljust(len(found.group())), text)
+
+
+def check_script(
+    trees: list[Node], text: str, collector: Collector, budget: Budget, place: tuple[int, int]
+) -> None:
+    """Findings on every statement of a text."""
+    script = Script(text, collector, budget, place, count=len(trees))
+    check_names(script)
+    data = text.encode()
+    for tree in trees:
+        budget.check()
+        start = len(data[: tree.get("stmt_location", 0)].decode(errors="replace"))
+        skipped = _IGNORED.match(text, start)
+        script.where = at(text, skipped.end() if skipped else start, place)
+        ((kind, body),) = tree["stmt"].items()
+        check_statement(kind, body, script)
+    if script.in_transaction:
+        script.report("uncommitted")
+
+
+def check_statement(kind: str, body: Node, script: Script) -> None:
+    change = CHANGES.get(kind)
+    if change is not None:
+        change(body, script)
+    elif kind not in _DATA and kind not in _HARMLESS and kind not in _SPECIAL:
+        script.collector.effects.complete = False
+        script.report("not-analysed")
+    if kind in _SPECIAL:
+        _SPECIAL[kind](body, script)
+    for nested, inner in nodes({kind: body}):
+        _check_nested(nested, inner, script)
+
+
+def nodes(tree: Any) -> Iterator[tuple[str, Node]]:
+    """Every node of a tree with its type."""
+    stack = [tree]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            for key, value in one.items():
+                if isinstance(value, dict) and key[:1].isupper():
+                    yield key, value
+                if isinstance(value, (dict, list)):
+                    stack.append(value)
+        else:
+            stack.extend(item for item in one if isinstance(item, (dict, list)))
+
+
+def at(text: str, offset: int, place: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of an offset, in a text that begins at ``place``."""
+    row = text.count("\n", 0, offset)
+    column = offset - (text.rfind("\n", 0, offset) + 1)
+    return (place[0] + row, column + 1) if row else (place[0], place[1] + column)
+
+
+def _check_nested(kind: str, body: Node, script: Script) -> None:
+    if kind in ("DeleteStmt", "UpdateStmt"):
+        _check_rows(kind, body, script)
+    elif kind == "SelectStmt":
+        _check_ended_sessions(body, script)
+    elif kind == "FuncCall":
+        name = body["funcname"][-1]["String"]["sval"].lower()
+        if name in _BEYOND_THE_DATA:
+            script.report("dangerous-function", f"calls {name}: it reaches beyond the data")
+
+
+_BEYOND_THE_DATA = frozenset(
+    """
+    pg_read_file pg_read_binary_file pg_ls_dir pg_stat_file lo_import lo_export lo_put
+    pg_execute_server_program dblink dblink_exec dblink_connect dblink_send_query pg_sleep pg_sleep_for
+    pg_sleep_until pg_reload_conf pg_rotate_logfile pg_promote pg_switch_wal pg_file_write pg_file_unlink
+    pg_file_rename query_to_xml database_to_xml set_config_all pg_logdir_ls pg_drop_replication_slot pg_replication_slot_advance
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
+_ENDS_SESSIONS = frozenset({"pg_terminate_backend", "pg_cancel_backend"})
+
+
+def _check_ended_sessions(select: Node, script: Script) -> None:
+    """Every session that a query finds, since no condition chooses."""
+    if any(body.get("whereClause") or body.get("limitCount") for _, body in nodes({"SelectStmt": select})):
+        return
+    calls = (body for kind, body in nodes(select.get("targetList", [])) if kind == "FuncCall")
+    for call in calls:
+        name = call["funcname"][-1]["String"]["sval"].lower()
+        if name in _ENDS_SESSIONS and any(kind == "ColumnRef" for kind, _ in nodes(call.get("args", []))):
+            script.report("ends-sessions", f"calls {name} for every session that there is")
+
+
+def _check_rows(kind: str, body: Node, script: Script) -> None:
+    deletes = kind == "DeleteStmt"
+    rule, verb = ("delete-all", "deletes") if deletes else ("update-all", "changes")
+    if body.get("relation", {}).get("relname", "").lower() in script.created:
+        return
+    where = body.get("whereClause")
+    if where is None:
+        script.report(rule, f"{verb} every row: there is no WHERE")
+    elif not any(
+        found in ("ColumnRef", "SelectStmt", "CurrentOfExpr", "SubLink") for found, _ in nodes(where)
+    ):
+        script.report(rule, f"{verb} every row: its WHERE names no column")
+
+
+def _transaction(body: Node, script: Script) -> None:
+    kind = body.get("kind", "")
+    if kind in ("TRANS_STMT_BEGIN", "TRANS_STMT_START"):
+        if script.in_transaction:
+            script.report("nested-transaction")
+        script.in_transaction = True
+    elif kind in ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE"):
+        script.in_transaction = False
+        script.unvalidated.clear()
+
+
+def _setting(body: Node, script: Script) -> None:
+    name = str(body.get("name", "")).lower()
+    script.settings.add(name)
+    if name in ("session_replication_role", "row_security", "default_transaction_read_only"):
+        script.report("protection-off", f"sets {name}: triggers, keys or row rules may not hold meanwhile")
+
+
+def _function(body: Node, script: Script) -> None:
+    """A function in SQL is read; one in another language is not."""
+    options = {one["DefElem"]["defname"]: one["DefElem"].get("arg") for one in body.get("options", ())}
+    language = str((options.get("language") or {}).get("String", {}).get("sval", "")).lower()
+    code = [
+        one.get("String", {}).get("sval", "")
+        for one in (options.get("as") or {}).get("List", {}).get("items", ())
+    ]
+    if body.get("replace"):
+        script.report("replace", "replaces a function: the old one is lost")
+    if language != "sql" or len(code) != 1:
+        script.report("stored-code", "stores a function whose body is not analysed")
+        return
+    _nested_text(code[0], script)
+
+
+def _nested_text(code: str, script: Script) -> None:
+    if not script.collector.deeper():
+        return
+    try:
+        check_script(parse(code), code, script.collector, script.budget, script.where)
+    except NotPostgres:
+        script.report("stored-code", "stores a function whose body cannot be read")
+    finally:
+        script.collector.nested -= 1
+
+
+def _create_table(body: Node, script: Script) -> None:
+    relation = body["relation"]
+    script.created.add(relation["relname"].lower())
+    if relation.get("relpersistence") == "t":
+        return
+    if not body.get("if_not_exists") and not script.repeatable:
+        script.report("not-repeatable")
+    check_columns([one["ColumnDef"] for one in body.get("tableElts", ()) if "ColumnDef" in one], script)
+
+
+_SPECIAL: dict[str, Callable[[Node, Script], None]] = {
+    "TransactionStmt": _transaction,
+    "VariableSetStmt": _setting,
+    "CreateFunctionStmt": _function,
+    "CreateStmt": _create_table,
+}
