@@ -146,7 +146,8 @@ _BEYOND_THE_DATA = frozenset(
     pg_read_file pg_read_binary_file pg_ls_dir pg_stat_file lo_import lo_export lo_put
     pg_execute_server_program dblink dblink_exec dblink_connect dblink_send_query pg_sleep pg_sleep_for
     pg_sleep_until pg_reload_conf pg_rotate_logfile pg_promote pg_switch_wal pg_file_write pg_file_unlink
-    pg_file_rename query_to_xml database_to_xml set_config_all pg_logdir_ls pg_drop_replication_slot pg_replication_slot_advance
+    pg_file_rename query_to_xml database_to_xml
+    pg_logdir_ls pg_drop_replication_slot pg_replication_slot_advance
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 _ENDS_SESSIONS = frozenset({"pg_terminate_backend", "pg_cancel_backend"})
