@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ _MAX_WRAPPERS = 20
 _MADE_HERE = re.compile(r"\.{1,2}/|(?:/var)?/tmp/|/dev/shm/|/home/")
 _GLOB = re.compile(r"[*?\[]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_PLAIN_WORDS = re.compile(r"[\w ./:=,@%+-]*")
 
 
 def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iterable[Node]) -> Stream:
@@ -146,6 +148,11 @@ def execute(
             _unresolved(machine, place, name)
             return Stream(ANY)
         if name in machine.aliases and not wrappers:
+            if not _PLAIN_WORDS.fullmatch(machine.aliases[name]):
+                alone = Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)
+                stream = _expand_alias(machine, found, alone)
+                machine.rules.check(machine.collector, alone)
+                return _through_redirects(machine, alone, stream)
             found = [*machine.aliases[name].split(), *found[1:]]
             name = found[0]
         if name in ("{", "!", "("):
@@ -180,6 +187,17 @@ def execute(
         # Only the outermost command carries the redirections: they apply once.
         redirects, stdin = (), command.stdin
     return SILENT
+
+
+def _expand_alias(machine: Machine, found: list[str], command: Command) -> Stream:
+    """An alias whose text is more than words: it is code, and the words that follow belong to its end."""
+    name, *rest = found
+    code = " ".join([machine.aliases[name], *map(shlex.quote, rest)])
+    # bash does not expand an alias again within itself.
+    text = machine.aliases.pop(name)
+    stream = machine.run_text(code, command.place, exact=False, stdin=command.stdin)
+    machine.aliases[name] = text
+    return stream
 
 
 def _run_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from suture_safety.bounds import Budget
 
 _QUICK_BYTES = 4_000
+_QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
 
 
 @cache
@@ -28,7 +30,15 @@ def parse(source: bytes, budget: Budget) -> tree_sitter.Node:
     """The tree's root. Raises ``BoundExceeded`` when the parser takes longer than the budget has left."""
     if len(source) > _QUICK_BYTES:
         _parse_in_time(source, budget.deadline)
-    return _parser().parse(source).root_node
+    root = _parser().parse(source).root_node
+    if root.has_error and b"$'" in source:
+        # The grammar knows no $'…' within ${…}: its value is left unknown, and every place stays.
+        root = _parser().parse(_QUOTED_IN_EXPANSION.sub(_unknown, source)).root_node
+    return root
+
+
+def _unknown(quoted: re.Match[bytes]) -> bytes:
+    return (b"$!" * len(quoted.group()))[: len(quoted.group()) & ~1].ljust(len(quoted.group()), b"_")
 
 
 def _parse_in_time(source: bytes, deadline: float) -> None:
