@@ -122,6 +122,40 @@ def moves_root(command: Command, declared: tuple[str, ...], classes: dict[str, A
     return next((path for path in command.paths[:-1] if classes["wide"].fullmatch(path)), None)
 
 
+def moves_system_file(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+    """A file that the system needs among the sources; to a name beside its old one it stays at hand."""
+    *sources, target = command.paths or [""]
+    for path in sources:
+        needed = classes["system_file"].fullmatch(path) or classes["accounts"].fullmatch(path)
+        if needed and not target.startswith(path) and not covered(path, declared):
+            return shown(path)
+    return None
+
+
+def removes_device(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+    for path in (*command.outputs, *(command.paths if command.name == "tee" else ())):
+        if re.fullmatch(r"/sys/(?:block|class/\w+|bus/\w+)/.*/(?:delete|remove|unbind|offline)", path):
+            return shown(path)
+    return None
+
+
+def opens_a_shell(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+    """A session without a command, and without input that would be its commands."""
+    if command.stdin is not None or command.piped:
+        return None
+    name, given = command.name, command.operands
+    if name == "visudo":
+        return None if command.has("-c", "--check", "-f", "--version", "-V") else name
+    if name in ("su", "newgrp", "login"):
+        return None if command.has("-c", "--command", "--help") or len(given) > 2 else name
+    if name == "sudo":
+        return name if not given and command.has("-i", "-s", "--login", "--shell") else None
+    if name in ("screen", "tmux", "script"):
+        return name if not command.arguments else None
+    interactive = not command.arguments or set(command.arguments) <= {"-i", "-l", "--login", "-il"}
+    return name if interactive else None
+
+
 def reads_socket(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
     sources = (one.target for one in command.redirects if one.operator == "<")
     return next((shown(path) for path in sources if classes["socket"].fullmatch(path)), None)
@@ -259,6 +293,9 @@ def destroys(command: Command, declared: tuple[str, ...], classes: dict[str, Any
 CONDITIONS: dict[str, Condition] = {
     "destroys": destroys,
     "moves_root": moves_root,
+    "moves_system_file": moves_system_file,
+    "removes_device": removes_device,
+    "opens_a_shell": opens_a_shell,
     "reads_socket": reads_socket,
     "is_fed": is_fed,
     "sends_credentials": sends_credentials,
