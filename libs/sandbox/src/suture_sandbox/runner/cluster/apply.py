@@ -127,7 +127,7 @@ def _changed(job: Job, items: list[Item], before: Objects, planned: Objects) -> 
     problem = job.settles([item for item in items if after[item.name] is not None])
     if problem:
         raise _Failed(problem)
-    if job.verified(job.tail) is False:
+    if job.verified(job.tail, job.plan["limits"]["timeout_seconds"]) is False:
         raise _Failed("aborted" if job.aborted else "the verification failed after the change")
     after = job.read(items)  # controllers may have completed what was applied
     job.claim.note(phase="done", after=_digests(after))
