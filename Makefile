@@ -22,6 +22,10 @@ setup: ## install what is missing: system packages, uv, the locked packages in .
 demo: setup ## fix a really broken service through the whole system; leaves nothing running
 	@$(bin)/suture demo
 
+.PHONY: demo-kubernetes
+demo-kubernetes: setup ## fix really broken workloads in the cluster that KUBECONFIG names, or in one that kind makes
+	@.ci/with-cluster $(bin)/suture demo --kubernetes
+
 .PHONY: up
 up: setup ## start the system in the background; addresses and keys are in .suture/run.json
 	@$(bin)/suture up --detach

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from suture_cli.demo.examples import Example, load_examples
+from suture_cli.demo.examples import Example, filled, load_examples
 from suture_cli.demo.obedient_model import ObedientModel
 from suture_cli.demo.outcome import Outcome
 from suture_cli.demo.run import is_over
@@ -36,20 +36,28 @@ def test_the_repositorys_examples_are_valid_and_cover_the_six_cases() -> None:
     }
 
 
+def test_the_examples_for_a_cluster_are_valid_and_one_is_taken_back() -> None:
+    expected = {example.name: example.expected.outcome for example in load_examples(EXAMPLES / "kubernetes")}
+    assert expected == {
+        "wrong-image-tag": "succeeded",
+        "missing-configmap": "succeeded",
+        "empty-endpoints": "succeeded",
+        "failing-rollout": "rolled_back",
+    }
+
+
 def test_no_finding_of_the_examples_names_a_path_or_an_address() -> None:
-    for example in load_examples(EXAMPLES):
+    for example in (*load_examples(EXAMPLES), *load_examples(EXAMPLES / "kubernetes")):
         text = json.dumps(example.finding or {})
         assert "${" not in text
         assert "http" not in text
 
 
-def test_a_target_gets_its_folder_and_address() -> None:
-    example = _example(
-        target={"reach": {"root": "${root}"}, "facts": {"health_url": "${health_url}", "size": 4}}
-    )
-    assert example.target_at(Path("/srv/x"), "http://127.0.0.1:1/health") == {
+def test_a_target_gets_its_places_at_any_depth() -> None:
+    target = {"reach": {"root": "${root}"}, "facts": {"urls": ["${health_url}"], "size": 4}}
+    assert filled(target, {"root": "/srv/x", "health_url": "http://127.0.0.1:1/health"}) == {
         "reach": {"root": "/srv/x"},
-        "facts": {"health_url": "http://127.0.0.1:1/health", "size": 4},
+        "facts": {"urls": ["http://127.0.0.1:1/health"], "size": 4},
     }
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import httpx
 from suture_local.ports import LOOPBACK, free_ports
 from suture_local.processes import ChildProcess, inherited_environment
 
-from suture_cli.demo.examples import Example
+from suture_cli.demo.examples import Example, filled
+from suture_cli.demo.outcome import Outcome
 
 Snapshot = dict[str, tuple[int, str]]
 """Each path below a folder: its mode and type, and the SHA-256 of its bytes (nothing for a folder)."""
@@ -27,6 +29,26 @@ class Broken:
     health_url: str
     before: Snapshot
     process: ChildProcess
+
+    def target_of(self, example: Example) -> dict[str, Any] | None:
+        """The example's target with its places filled in."""
+        target = filled(example.target, {"root": str(self.root), "health_url": self.health_url})
+        return target if isinstance(target, dict) else None
+
+    async def is_broken(self) -> bool:
+        return await self.status() == 503
+
+    async def look(self, example: Example, outcome: Outcome) -> None:
+        """What the service answers now, and whether its files are what they were."""
+        expected, status = example.expected, await self.status()
+        outcome.notes.append(f"the service answered 503 before and answers {status} now")
+        if expected.health is not None and status != expected.health:
+            outcome.differences.append(f"the service answers {status}, not {expected.health}")
+        if expected.files_unchanged:
+            if self.is_unchanged():
+                outcome.notes.append("every file is byte for byte what it was")
+            else:
+                outcome.differences.append("files are not what they were")
 
     async def status(self) -> int:
         """What it answers now; 0 where it does not."""

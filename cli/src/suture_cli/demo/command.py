@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 from suture_local.processes import StartError
 
+from suture_cli.demo.broken import BrokenServices
 from suture_cli.demo.display import LinesDisplay, LiveDisplay, print_summary
 from suture_cli.demo.examples import Example, load_examples
 from suture_cli.demo.outcome import Outcome
-from suture_cli.demo.run import run_examples
+from suture_cli.demo.run import Breaks, run_examples
+from suture_cli.demo.workloads import BrokenWorkloads
 from suture_cli.failures import BadInput, Unreachable
 
 _REPOSITORY = Path(__file__).resolve().parents[4]
@@ -28,16 +30,36 @@ _REPOSITORY = Path(__file__).resolve().parents[4]
     type=click.Path(path_type=Path),
     help="Another folder of examples than the one of this repository.",
 )
-def demo(as_json: bool, folder: Path | None) -> None:
+@click.option(
+    "--kubernetes",
+    "in_cluster",
+    is_flag=True,
+    help="Break workloads in the cluster that KUBECONFIG names instead, in a namespace of their own.",
+)
+@click.option(
+    "--image",
+    envvar="SUTURE_SANDBOX_IMAGE",
+    default="localhost/script:dev",
+    show_default=True,
+    help="With --kubernetes: what runs and workloads start from; bash, python3 and curl are in it.",
+)
+def demo(as_json: bool, folder: Path | None, in_cluster: bool, image: str) -> None:
     """Break a real service in six ways and let a whole system fix it; leave nothing behind.
 
     Starts RabbitMQ, the store and six services of its own. Exits 1 if any example ends otherwise than its
     file says.
     """
-    place = folder or _found_examples()
+    place = folder or _found_examples() / ("kubernetes" if in_cluster else "")
     examples = load_examples(place)
+
+    def breaks(temporary: Path) -> Breaks:
+        if in_cluster:
+            ceiling = _REPOSITORY / "deploy" / "kubernetes" / "target-namespace.yaml"
+            return BrokenWorkloads(examples, image, ceiling)
+        return BrokenServices(examples, place / "service" / "server.py", temporary)
+
     try:
-        outcomes = asyncio.run(_run(examples, place / "service" / "server.py", as_json))
+        outcomes = asyncio.run(_run(examples, breaks, as_json))
     except StartError as error:
         raise Unreachable(str(error), remedy="run make setup, then try again") from None
     if not as_json:
@@ -45,17 +67,17 @@ def demo(as_json: bool, folder: Path | None) -> None:
     sys.exit(0 if all(outcome.is_as_expected for outcome in outcomes) else 1)
 
 
-async def _run(examples: Sequence[Example], program: Path, as_json: bool) -> list[Outcome]:
+async def _run(examples: Sequence[Example], breaks: Callable[[Path], Breaks], as_json: bool) -> list[Outcome]:
     running = asyncio.current_task()
     if running is not None:
         # What was started is ended on the way out, whatever ends us.
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     if as_json or not sys.stdout.isatty():
-        return await run_examples(examples, program, LinesDisplay(as_json))
+        return await run_examples(examples, breaks, LinesDisplay(as_json))
     live = LiveDisplay(examples)
     try:
-        return await run_examples(examples, program, live)
+        return await run_examples(examples, breaks, live)
     finally:
         live.close()
 

@@ -32,6 +32,13 @@ class BrokenService(_Part):
     connections: int = 5
 
 
+class Workload(_Part):
+    """The objects that the demo makes in a cluster; ``symptom`` is in the one problem they have."""
+
+    objects: tuple[dict[str, Any], ...] = Field(min_length=1)
+    symptom: str = Field(min_length=1)
+
+
 class CloudEvent(_Part):
     """How the finding gets to the broker."""
 
@@ -41,12 +48,15 @@ class CloudEvent(_Part):
 
 
 class Expected(_Part):
-    """``health`` is the service's answer afterwards; ``script_has`` are parts of the script's text,
-    ``reason_has`` of the reason that the system gives for the outcome."""
+    """``health`` is the service's answer afterwards, ``works`` whether the workload has no problem;
+    ``script_has`` are parts of the script's text, ``reason_has`` of the reason that the system gives for the
+    outcome."""
 
     outcome: str
     health: int | None = None
     files_unchanged: bool = False
+    works: bool | None = None
+    objects_unchanged: bool = False
     notified: bool = False
     refused: bool = False
     script_has: tuple[str, ...] = ()
@@ -57,6 +67,7 @@ class Example(_Part):
     name: str
     title: str
     service: BrokenService | None = None
+    workload: Workload | None = None
     target: dict[str, Any] | None = None
     finding: dict[str, Any] | None = None
     vulnerability: dict[str, Any] | None = None
@@ -81,11 +92,6 @@ class Example(_Part):
             return str(self.finding["anomaly_id"])
         return str((self.vulnerability or {})["vulnerability_id"])
 
-    def target_at(self, root: Path, health_url: str) -> dict[str, Any] | None:
-        """The target with its places filled in."""
-        filled = _filled(self.target, {"root": str(root), "health_url": health_url})
-        return filled if isinstance(filled, dict) else None
-
 
 def load_examples(folder: Path) -> list[Example]:
     """All examples of the folder, in the order of their names. Raises ``BadInput``."""
@@ -102,11 +108,12 @@ def load_examples(folder: Path) -> list[Example]:
     return found
 
 
-def _filled(value: Any, places: dict[str, str]) -> Any:
+def filled(value: Any, places: dict[str, str]) -> Any:
+    """The value with ``${place}`` replaced in its texts, at any depth."""
     if isinstance(value, str):
         return Template(value).safe_substitute(places)
     if isinstance(value, dict):
-        return {key: _filled(part, places) for key, part in value.items()}
+        return {key: filled(part, places) for key, part in value.items()}
     if isinstance(value, list):
-        return [_filled(part, places) for part in value]
+        return [filled(part, places) for part in value]
     return value

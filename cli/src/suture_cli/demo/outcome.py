@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from suture_cli.demo.api import DemoApi
-from suture_cli.demo.broken import Broken
 from suture_cli.demo.examples import Example
 from suture_cli.demo.supervisors import SupervisorsTool
 
@@ -54,6 +53,16 @@ class Evidence:
     broken: Broken | None
 
 
+class Broken(Protocol):
+    """What an example breaks: a service on this machine, or objects in a cluster."""
+
+    def target_of(self, example: Example) -> dict[str, Any] | None: ...
+
+    async def is_broken(self) -> bool: ...
+
+    async def look(self, example: Example, outcome: Outcome) -> None: ...
+
+
 async def examine(
     example: Example, document: Mapping[str, Any], evidence: Evidence, outcome: Outcome
 ) -> None:
@@ -68,7 +77,7 @@ async def examine(
     if example.expected.refused:
         _look_at_refusal(document, outcome)
     if evidence.broken is not None:
-        await _look_at_service(example, evidence.broken, outcome)
+        await evidence.broken.look(example, outcome)
     count = await evidence.api.count(example.reference)
     if count != 1:
         outcome.differences.append(f"{count} remediations for {example.reference}, not 1")
@@ -92,19 +101,6 @@ def _why(document: Mapping[str, Any], outcome: Outcome) -> list[str]:
         lines.append(f"on {run.get('target')}: {run.get('outcome')}; {run.get('detail')}")
         lines += [f"    {line}" for line in str(run.get("output_tail", "")).splitlines()[-_OUTPUT_LINES:]]
     return lines
-
-
-async def _look_at_service(example: Example, broken: Broken, outcome: Outcome) -> None:
-    expected = example.expected
-    status = await broken.status()
-    outcome.notes.append(f"the service answered 503 before and answers {status} now")
-    if expected.health is not None and status != expected.health:
-        outcome.differences.append(f"the service answers {status}, not {expected.health}")
-    if expected.files_unchanged:
-        if broken.is_unchanged():
-            outcome.notes.append("every file is byte for byte what it was")
-        else:
-            outcome.differences.append("files are not what they were")
 
 
 def _look_at_script(example: Example, document: Mapping[str, Any], outcome: Outcome) -> None:

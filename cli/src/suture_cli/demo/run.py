@@ -6,20 +6,21 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol
 
 import httpx
 from suture_local.model_server import ModelServer
 from suture_local.stack import Options, Stack
 
 from suture_cli.demo.api import DemoApi
-from suture_cli.demo.broken import BrokenServices
 from suture_cli.demo.display import Display
 from suture_cli.demo.examples import Example
 from suture_cli.demo.obedient_model import ObedientModel
-from suture_cli.demo.outcome import Evidence, Outcome, examine
+from suture_cli.demo.outcome import Broken, Evidence, Outcome, examine
 from suture_cli.demo.supervisors import SupervisorsTool
 from suture_cli.failures import CommandFailed
 from suture_cli.states import FOR_SOMEONE, is_end
@@ -28,13 +29,30 @@ _EXAMPLE_SECONDS = 120
 _SETTLE_SECONDS = 1.0
 
 
-async def run_examples(examples: Sequence[Example], program: Path, display: Display) -> list[Outcome]:
-    """Everything that is started lives in a temporary folder and ends here; the outcomes in their order."""
+class Breaks(Protocol):
+    """``async with`` breaks what the examples say, and takes it away; ``of`` is what an example broke."""
+
+    async def __aenter__(self) -> Breaks: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def of(self, example: Example) -> Broken | None: ...
+
+
+async def run_examples(
+    examples: Sequence[Example], breaks: Callable[[Path], Breaks], display: Display
+) -> list[Outcome]:
+    """Everything that is started lives in a temporary folder and ends here; the outcomes in their order.
+
+    ``breaks`` says what is broken, in that folder where it has files.
+    """
     with _temporary_folder() as folder, ModelServer(ObedientModel()) as model:
         options = Options(keep_data=False, environment={"generator": _provider(model)})
         display.starting()
         async with (
-            BrokenServices(examples, program, folder) as broken,
+            breaks(folder) as broken,
             Stack(folder / "state", options) as stack,
         ):
             display.started()
@@ -51,13 +69,13 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 async def _run_on(
-    stack: Stack, examples: Sequence[Example], broken: BrokenServices, display: Display
+    stack: Stack, examples: Sequence[Example], broken: Breaks, display: Display
 ) -> list[Outcome]:
     api = DemoApi(stack.api_url, stack.tokens, stack.broker_url)
     try:
         for example in examples:
-            service = broken.of(example)
-            target = service and example.target_at(service.root, service.health_url)
+            thing = broken.of(example)
+            target = thing and thing.target_of(example)
             if target:
                 await api.register(target)
         async with SupervisorsTool(stack.broker_url, api.approve) as tool:
@@ -75,8 +93,8 @@ async def _run_one(example: Example, evidence: Evidence, display: Display) -> Ou
     outcome = Outcome(example.name, example.title, example.expected.outcome)
     started = time.monotonic()
     try:
-        if evidence.broken is not None and await evidence.broken.status() != 503:
-            outcome.differences.append("the service was not broken to begin with")
+        if evidence.broken is not None and not await evidence.broken.is_broken():
+            outcome.differences.append("it was not broken to begin with")
         outcome.remediation_id = await evidence.api.submit(example)
         async with asyncio.timeout(_EXAMPLE_SECONDS):
             async for document in evidence.api.changes(outcome.remediation_id):

@@ -122,9 +122,10 @@ def _analyse_language(text: str, script_type: TextType, collector: Collector, bu
 
         analyse_sql(text, collector, budget)
     elif script_type == "kubernetes":
-        from suture_safety.kubernetes import analyse_kubernetes
+        from suture_safety.kubernetes import analyse_expectation, analyse_kubernetes
 
-        analyse_kubernetes(text, collector, budget)
+        analyse = analyse_expectation if collector.part == "verify" else analyse_kubernetes
+        analyse(text, collector, budget)
     elif script_type == "ansible":
         from suture_safety.ansible import analyse_ansible
 

@@ -27,8 +27,9 @@ _SHELL_TYPES = ("bash", "python")
 def analyse_document(document: ScriptDocument) -> Report:
     """Body, rollback and verification, each finding with its part; what they do against what is declared.
 
-    ``reversibility``: ``exact`` when all it changes are declared files, ``compensating`` when it changes
-    other state and there is a rollback, ``none`` otherwise. Never raises.
+    ``reversibility``: ``exact`` when all it changes are declared files or a cluster's objects that start
+    nothing which comes to an end of its own, ``compensating`` when it changes other state and there is a
+    rollback, ``none`` otherwise. Never raises.
     """
     budget = Budget()
     kind = document.script_type
@@ -137,6 +138,8 @@ def _merged(analyses: dict[Part, Analysis]) -> Effects:
 def _reversibility(document: ScriptDocument, analyses: dict[Part, Analysis]) -> Reversibility:
     body = analyses["body"]
     rolls_back = bool(document.rollback.strip())
+    if document.script_type == "kubernetes" and body.readable and set(body.effects.states) <= {"cluster"}:
+        return "exact"  # the runner keeps every object and puts it back
     if document.script_type in ("kubernetes", "sql"):
         return "compensating" if rolls_back else "none"
     files = all(_is_declared(path, document.writes) for path in body.effects.writes)

@@ -32,6 +32,13 @@ _CLUSTER_WIDE = frozenset(
     PersistentVolumeClaim CSIDriver RuntimeClass PodSecurityPolicy ValidatingAdmissionPolicy
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
+# What these change is in their objects and in the pods that follow from them: as they were, all is as it was.
+_RESTORABLE = frozenset(
+    """
+    ConfigMap Secret Service Ingress NetworkPolicy Deployment StatefulSet DaemonSet ReplicaSet
+    HorizontalPodAutoscaler PodDisruptionBudget ResourceQuota LimitRange Role RoleBinding ServiceAccount
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
 _ESCALATING = {"escalate", "bind", "impersonate", "*"}
 
 
@@ -52,6 +59,28 @@ def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_li
         )
     for document in documents:
         _Object(collector, first_line - 1).check(document)
+
+
+def analyse_expectation(text: str, collector: Collector, budget: Budget) -> None:
+    """Findings on manifests that say what must be so: nothing of them is applied, so parts of objects do."""
+    try:
+        documents = read_documents(text, budget)
+    except BrokenYaml as error:
+        where = (error.line, error.column)
+        collector.add(
+            "kubernetes.syntax", "error", f"YAML cannot be read: {error.reason}", "Fix the YAML.", where
+        )
+        return
+    for document in documents:
+        known = entries(document)
+        if not scalar(known.get("kind")) or not scalar(known.get("apiVersion")):
+            collector.add(
+                "kubernetes.not-an-object",
+                "error",
+                "is no Kubernetes object: apiVersion or kind is missing",
+                "Name both.",
+                place(document),
+            )
 
 
 def check_object(node: Node, collector: Collector) -> None:
@@ -91,6 +120,8 @@ class _Object:
                 node,
             )
             return
+        if kind not in _RESTORABLE:
+            self.collector.effects.states.setdefault("processes", place(node))
         if kind in _CLUSTER_WIDE:
             self.add(
                 "cluster-wide",

@@ -128,6 +128,25 @@ def test_reversibility_follows_from_what_is_touched(body: str, rollback: str, re
     assert _report(body, rollback=rollback).reversibility == reversibility
 
 
+@pytest.mark.parametrize(
+    ("kind", "reversibility"),
+    [("ConfigMap", "exact"), ("Service", "exact"), ("Job", "none"), ("Widget", "none")],
+)
+def test_manifests_are_exact_where_objects_put_back_undo_all_of_it(kind: str, reversibility: str) -> None:
+    manifest = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{template: {{spec: {{}}}}}}\n"
+    given = _report(manifest, script_type="kubernetes", writes=(), verify=manifest)
+    assert given.reversibility == reversibility
+
+
+def test_a_verification_by_manifests_may_name_parts_of_objects_and_must_be_objects() -> None:
+    body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n"
+    part = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nstatus: {readyReplicas: 1}\n"
+    good = _report(body, script_type="kubernetes", writes=(), verify=part)
+    assert good.findings == ()
+    for broken in ("kind: [", "kind: Deployment\n"):
+        assert not _report(body, script_type="kubernetes", writes=(), verify=broken).is_valid
+
+
 def test_protected_files_may_be_changed_where_they_are_declared() -> None:
     body = f"{HEAD}cp /etc/sudoers /etc/sudoers.bak\nsed -i 's/a/b/' /etc/sudoers\nvisudo -c\necho done\n"
     declared = _report(body, writes=("/etc/sudoers",))

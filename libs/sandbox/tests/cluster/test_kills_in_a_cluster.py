@@ -16,6 +16,7 @@ import pytest
 import yaml
 from suture_sandbox.kubernetes.job import claim_name
 from suture_sandbox.kubernetes.manifests import parse
+from suture_testkit.proxy import Proxy
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -48,7 +49,8 @@ class Runner:
     async def run(self, plan, step: int, holder: str, dead: tuple[str, ...] = ()) -> tuple[bool, str]:
         """Whether it was killed, and the outcome that it told."""
         cluster = {
-            "namespace": self.shop.namespace, "claim": claim_name(plan), "dead": list(dead), "expects": [],
+            "namespace": self.shop.namespace, "claim": claim_name(plan), "dead": list(dead),
+            "expects": parse(plan.verify, self.shop.namespace, "verify") if plan.verify else [],
             "objects": parse(plan.body, self.shop.namespace), "lease_seconds": 60, "healthy_seconds": 0,
             "isolation": [], "api_server": None,
         }  # fmt: skip
@@ -96,3 +98,33 @@ async def test_a_runner_killed_around_any_request_is_finished_by_the_next(shop, 
         assert len(await shop.claims()) == step
     print(f"{mode}: killed at {step - 1} points, {step} claims: {sorted(set(outcomes))}")
     assert step > (15 if mode == "apply" else 6)
+
+
+async def test_a_runner_whose_api_server_is_away_for_30_seconds_goes_on_and_writes_once(
+    shop, tmp_path: Path
+) -> None:
+    runner = Runner(shop, tmp_path)
+    await runner.prepare()
+    proxy = Proxy(*runner.server)
+    port = await proxy.open()
+    runner.server = (runner.server[0], port)
+    await shop.config("web", host="old")
+    gate = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gate"}, "data": {"open": "yes"}}
+    plan = shop.plan(BODY, name="away", verify=json.dumps(gate))
+    running = asyncio.create_task(runner.run(plan, 0, "away-a"))
+    made = shop.path("configmaps", "made")
+    for _ in range(100):
+        if (changed := await shop.cluster.find(made)) is not None:
+            break
+        await asyncio.sleep(0.2)
+    await proxy.close()
+    await shop.config("gate", open="yes")
+    await asyncio.sleep(30)
+    assert not running.done()
+    await proxy.open(port)
+    assert await running == (False, "succeeded")
+    await proxy.close()
+    assert changed is not None
+    now = await shop.cluster.call("GET", made)
+    assert now["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
+    assert len(await shop.claims()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -136,3 +137,35 @@ async def test_a_rollout_that_does_not_get_healthy_is_taken_back(shop, deploymen
     assert "not healthy in time" in result.detail
     assert "ErrImageNeverPull" in result.detail
     assert await shop.state(path) == before
+
+
+async def test_what_manifests_expect_may_take_its_time(shop, deployment) -> None:
+    waiting = deployment("web")
+    container = waiting["spec"]["template"]["spec"]["containers"][0]
+    container["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    await shop.make("deployments", waiting, "/apis/apps/v1")
+    expectation = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "status": {"conditions": [{"type": "Available", "status": "True"}]},
+    }
+    result = await shop.run(config("settings", host="db"), verify=json.dumps(expectation))
+    assert (result.outcome, result.detail) == ("succeeded", "")
+
+
+async def test_a_rollout_is_not_judged_by_the_deadline_of_the_one_before(shop, deployment) -> None:
+    stuck = deployment("web", image="localhost/none:1")
+    stuck["spec"]["progressDeadlineSeconds"] = 2
+    await shop.make("deployments", stuck, "/apis/apps/v1")
+    path = shop.path("deployments", "web", "/apis/apps/v1")
+    for _ in range(100):
+        if late := "ProgressDeadlineExceeded" in json.dumps(await shop.cluster.call("GET", path)):
+            break
+        await asyncio.sleep(0.3)
+    assert late
+    wanted = deployment("web")
+    wanted["spec"]["progressDeadlineSeconds"] = 60
+    wanted["metadata"]["annotations"] = {"suture.dev/takes-over": "a-person"}
+    result = await shop.run(json.dumps(wanted))
+    assert (result.outcome, result.detail) == ("succeeded", "")

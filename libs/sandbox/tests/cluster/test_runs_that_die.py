@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -12,10 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from suture_contracts.script import Limits
 from suture_sandbox.kubernetes.job import claim_name
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import RunLost, SandboxUnavailable
+from suture_sandbox.runner.cluster.hiding import HIDDEN
 from suture_sandbox.secrets import Secrets
+from suture_testkit.proxy import Proxy
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -25,6 +27,20 @@ curl -sSf --cacert "$SUTURE_CA_FILE" -H "Authorization: Bearer $(cat "$SUTURE_TO
     -H 'Content-Type: application/merge-patch+json' -X PATCH -o /dev/null \\
     -d '{"data":{"host":"db","count":"'"$(( $(date +%s%N) ))"'"}}' \\
     "$SUTURE_API/api/v1/namespaces/$SUTURE_NAMESPACE/configmaps/web"
+"""
+
+# With curl and os alone, as the smallest Pythons have little else.
+PYTHON = """
+import os
+
+path = "/api/v1/namespaces/" + os.environ["SUTURE_NAMESPACE"] + "/configmaps/web"
+with open(os.environ["SUTURE_TOKEN_FILE"]) as file:
+    token = file.read()
+command = ["curl", "-sSf", "--cacert", os.environ["SUTURE_CA_FILE"], "-X", "PATCH", "-o", "/dev/null"]
+command += ["-H", "Authorization: Bearer " + token, "-H", "Content-Type: application/merge-patch+json"]
+command += ["-d", '{"data": {"host": "db"}}', os.environ["SUTURE_API"] + path]
+assert os.spawnvp(os.P_WAIT, "curl", command) == 0
+print("wrote", path)
 """
 
 
@@ -60,6 +76,27 @@ async def test_a_bash_script_over_the_api_works_and_is_taken_back(shop) -> None:
     assert (result.outcome, result.exit_code, result.detail) == ("succeeded", 0, "")
     assert (await shop.cluster.call("GET", shop.path("configmaps", "web")))["data"]["host"] == "db"
     assert (await shop.run(**script(shop, BASH, name="one"), mode="rollback")).outcome == "rolled_back"
+    assert await shop.state(shop.path("configmaps", "web")) == before
+
+
+async def test_a_python_script_over_the_api_works_and_is_taken_back(shop) -> None:
+    await shop.config("web", host="old")
+    path = shop.path("configmaps", "web")
+    before = await shop.state(path)
+    fields = script(shop, PYTHON, script_type="python", name="one")
+    result = await shop.run(**fields)
+    assert (result.outcome, result.exit_code) == ("succeeded", 0), result.output_tail
+    assert "wrote /api" in result.output_tail
+    assert (await shop.cluster.call("GET", path))["data"] == {"host": "db"}
+    assert (await shop.run(**fields, mode="rollback")).outcome == "rolled_back"
+    assert await shop.state(path) == before
+
+
+async def test_a_python_script_that_fails_is_taken_back_object_for_object(shop) -> None:
+    await shop.config("web", host="old")
+    before = await shop.state(shop.path("configmaps", "web"))
+    result = await shop.run(**script(shop, PYTHON + "raise SystemExit(3)\n", script_type="python"))
+    assert (result.outcome, result.exit_code) == ("rolled_back", 3)
     assert await shop.state(shop.path("configmaps", "web")) == before
 
 
@@ -184,6 +221,22 @@ async def test_a_quota_that_is_used_up_is_said(shop) -> None:
     assert "exceeded quota" in result.detail
 
 
+async def test_a_pod_that_no_node_has_room_for_is_said(shop, deployment) -> None:
+    await shop.config("web", host="old")
+    for node, free in (await free_cpu(shop)).items():
+        hog = deployment(f"hog-{node}"[:40].rstrip("-."))
+        pod = hog["spec"]["template"]["spec"]
+        pod["nodeName"] = node
+        pod["containers"][0]["resources"] = {"requests": {"cpu": f"{free - 20}m"}}
+        await shop.make("deployments", hog, "/apis/apps/v1")
+        await shop.ready(hog["metadata"]["name"])
+    result = await shop.run(**script(shop, BASH))
+    assert result.outcome == "not_applied"
+    assert "Unschedulable" in result.detail
+    assert "Insufficient cpu" in result.detail
+    assert await shop.claims() == []
+
+
 async def test_what_a_script_tries_beyond_its_bounds_fails(shop) -> None:
     await shop.config("web", host="old")
     body = """
@@ -205,6 +258,69 @@ async def test_what_a_script_tries_beyond_its_bounds_fails(shop) -> None:
     assert [word for word in words if word in result.output_tail] == []
     assert "[masked]" in result.output_tail
     assert json.dumps(result.output_tail).count("eyJ") == 0
+
+
+async def test_a_script_cannot_get_out_of_its_pod_nor_into_its_runner(shop) -> None:
+    await shop.config("web", host="old")
+    body = """
+    python3 - <<'PYTHON'
+    import os
+    try:
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+    except ImportError:
+        libc = None
+    if libc and libc.unshare(0x10000000) == 0:
+        print("NAMESPACE")
+    if libc and libc.ptrace(16, 1, 0, 0) == 0:
+        print("RUNNER ptrace")
+    for name in ("mem", "environ"):
+        try:
+            open(f"/proc/1/{name}", "rb").read(1)
+        except OSError:
+            continue
+        print("RUNNER", name)
+    try:
+        os.setuid(0)
+        print("SETUID")
+    except OSError:
+        pass
+    print("seen", len([name for name in os.listdir("/proc") if name.isdigit()]) < 20)
+PYTHON
+    cp /bin/bash /tmp/bash && chmod u+s /tmp/bash && /tmp/bash -p -c '[ "$EUID" = 0 ] && echo SETUIDFILE'
+    kill -9 1 2>/dev/null; kill -STOP 1 2>/dev/null; echo signalled
+    ln -sf /etc/passwd /tmp/suture-verify 2>/dev/null; echo x >> /etc/passwd && echo LINK
+    exit 9
+    """.replace("\n    ", "\n")
+    result = await shop.run(**script(shop, body))
+    assert (result.outcome, result.exit_code) == ("rolled_back", 9)
+    assert [word for word in ("SETUID", "NAMESPACE", "LINK") if word in result.output_tail] == []
+    # An image's small Python cannot hide the runner; the result says which it was.
+    assert ("RUNNER" in result.output_tail) is not (HIDDEN in result.isolation)
+    assert "seen True" in result.output_tail
+    assert "signalled" in result.output_tail
+
+
+async def test_output_without_end_and_output_that_is_no_text_are_bounded(shop) -> None:
+    await shop.config("web", host="old")
+    body = "head -c 1G /dev/zero | tr '\\0' 'a'; head -c 3000 /dev/urandom; echo; echo last"
+    result = await shop.run(**script(shop, body))
+    assert (result.outcome, result.exit_code) == ("succeeded", 0), result.detail
+    assert result.output_tail.rstrip().endswith("last")
+    assert len(result.output_tail) <= 65_536
+
+
+async def test_what_a_script_leaves_running_dies_with_its_deadline(shop) -> None:
+    await shop.config("web", host="old")
+    late = BASH.replace("set -eu", "sleep 12")
+    body = f"setsid bash -c '{late.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' & sleep 60"
+    before = await shop.state(shop.path("configmaps", "web"))
+    limits = Limits(timeout_seconds=4, memory_mb=128)
+    result = await shop.run(**script(shop, body), limits=limits)
+    assert result.outcome == "rolled_back"
+    assert "deadline" in result.detail
+    await asyncio.sleep(14)
+    assert await shop.state(shop.path("configmaps", "web")) == before
 
 
 async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_path: Path) -> None:
@@ -249,34 +365,17 @@ def kubeconfig() -> dict[str, Any]:
     return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
 
 
-class Proxy:
-    """TCP, byte for byte, until it is closed with all its connections."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._to = (host, port)
-        self._server: asyncio.Server | None = None
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def open(self, port: int = 0) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._to)
-        self._writers += [writer, back]
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+async def free_cpu(shop) -> dict[str, int]:
+    """Thousandths of a processor that nobody has asked for, by node."""
+    nodes = (await shop.cluster.call("GET", "/api/v1/nodes"))["items"]
+    free = {node["metadata"]["name"]: thousandths(node["status"]["allocatable"]["cpu"]) for node in nodes}
+    for pod in (await shop.cluster.call("GET", "/api/v1/pods"))["items"]:
+        if pod["status"].get("phase") in ("Pending", "Running") and pod["spec"].get("nodeName") in free:
+            for container in pod["spec"]["containers"]:
+                asked = (container.get("resources") or {}).get("requests") or {}
+                free[pod["spec"]["nodeName"]] -= thousandths(asked.get("cpu", "0"))
+    return free
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
+def thousandths(quantity: str) -> int:
+    return int(quantity[:-1]) if quantity.endswith("m") else int(float(quantity) * 1000)

@@ -165,10 +165,7 @@ class Run:
                 raise Refused(refused.status, f"{wanted['kind']}: {refused}", refused.reason) from None
         if resource == "jobs":
             found = await self._cluster.call("GET", self._path(version, resource, wanted["metadata"]["name"]))
-            name = objects.SPEC_HASH
-            if (found["metadata"].get("annotations") or {}).get(name) != wanted["metadata"]["annotations"][
-                name
-            ]:
+            if _spec_hash(found) != _spec_hash(wanted):
                 raise ValueError(f"there is a Job {wanted['metadata']['name']} of other contents; remove it")
 
     async def _wait(self, pods: dict[str, Any], seconds: float) -> None:

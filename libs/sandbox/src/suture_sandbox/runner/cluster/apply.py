@@ -47,10 +47,7 @@ def _end(job: Job, result: dict[str, Any]) -> dict[str, Any]:
 
 def _claimed(job: Job) -> dict[str, Any]:
     try:
-        items = job.items()
-        before = job.read(items)
-        planned = _planned(job, items, before)
-        works = _works(job, items, before, planned)
+        items, before, planned, works = _planned(job)
     except _PROBLEMS as error:
         return job.result("not_applied", f"nothing was run: {error}")
     if works:
@@ -70,10 +67,19 @@ def _claimed(job: Job) -> dict[str, Any]:
     return job.result("succeeded", "", before, after, diff(before, after))
 
 
-def _planned(job: Job, items: list[Item], before: Objects) -> Objects:
-    if not job.is_manifest:
-        return {}
-    return {item.name: change.dry_run(job.api, item, before[item.name], job.claim.name) for item in items}
+def _planned(job: Job) -> tuple[list[Item], Objects, Objects, str]:
+    """What may be changed, how it is, what the server would make of it, and why nothing is to do, if so.
+
+    Changes nothing: an apply, a rehearsal and a check begin alike. A script has no such plan.
+    """
+    items = job.items()
+    before = job.read(items)
+    planned: Objects = {}
+    if job.is_manifest:
+        planned = {
+            item.name: change.dry_run(job.api, item, before[item.name], job.claim.name) for item in items
+        }
+    return items, before, planned, _works(job, items, before, planned)
 
 
 def _works(job: Job, items: list[Item], before: Objects, planned: Objects) -> str:
@@ -127,7 +133,7 @@ def _changed(job: Job, items: list[Item], before: Objects, planned: Objects) -> 
     problem = job.settles([item for item in items if after[item.name] is not None])
     if problem:
         raise _Failed(problem)
-    if job.verified(job.tail) is False:
+    if job.verified(job.tail, job.plan["limits"]["timeout_seconds"]) is False:
         raise _Failed("aborted" if job.aborted else "the verification failed after the change")
     after = job.read(items)  # controllers may have completed what was applied
     job.claim.note(phase="done", after=_digests(after))
@@ -206,9 +212,7 @@ def _left(journal: dict[str, Any]) -> dict[str, set[str]]:
 def check(job: Job) -> dict[str, Any]:
     """Look whether the fix is needed: ``already_remediated``, else ``not_applied``."""
     try:
-        items = job.items()
-        before = job.read(items)
-        works = _works(job, items, before, _planned(job, items, before))
+        works = _planned(job)[-1]
     except _PROBLEMS as error:
         return job.result("not_applied", f"nothing was run: {error}")
     return job.result("already_remediated" if works else "not_applied", works or "the fix is needed")
@@ -217,10 +221,7 @@ def check(job: Job) -> dict[str, Any]:
 def rehearse(job: Job) -> dict[str, Any]:
     """The server's own dry run: the exact difference, admission and conflicts included, nothing changed."""
     try:
-        items = job.items()
-        before = job.read(items)
-        planned = _planned(job, items, before)
-        works = _works(job, items, before, planned)
+        _, before, planned, works = _planned(job)
     except NotApplicable as error:
         return job.result("not_applied", str(error))
     except _PROBLEMS as error:

@@ -69,13 +69,19 @@ class Job:
         self.say(f"{phase}: {ended.why}")
         return ended
 
-    def verified(self, tail: Tail | None = None) -> bool | None:
-        """Whether the verification passes; ``None`` where the plan has none of its own."""
+    def verified(self, tail: Tail | None = None, seconds: float = 0.0) -> bool | None:
+        """Whether the verification passes; ``None`` where the plan has none of its own.
+
+        What manifests say must be so may be so within ``seconds``: controllers take their time.
+        """
         text: str = self.plan["verify"]
         if not text.strip():
             return None
         if self.is_manifest and not text.startswith("#!"):
-            return self._expected()
+            until = time.monotonic() + seconds
+            while not (expected := self._expected()) and time.monotonic() < until and not self.aborted:
+                time.sleep(_POLL_SECONDS)
+            return expected
         return self.script("verify", Tail(4_096) if tail is None else tail).passed
 
     def settles(self, items: list[Item]) -> str:

@@ -9,6 +9,7 @@ import signal
 from suture_sandbox.runner.cluster.api import Api, Refused, Unreachable
 from suture_sandbox.runner.cluster.apply import apply, check, rehearse, roll_back_success
 from suture_sandbox.runner.cluster.claim import Lost
+from suture_sandbox.runner.cluster.hiding import hide
 from suture_sandbox.runner.cluster.job import Job
 
 RESULT = "suture-result: "
@@ -18,8 +19,10 @@ _MODES = {"check": check, "rehearse": rehearse, "apply": apply, "rollback": roll
 
 def main(path: str) -> int:
     """Run the plan at ``path``; the exit code says only whether there is a result."""
+    hidden = hide()
     with open(path, encoding="utf-8") as file:
         plan = json.load(file)
+    plan["cluster"]["isolation"].append(hidden)
     job = Job(plan, Api.of_pod(plan["cluster"]["api_server"]), os.environ["SUTURE_POD_UID"])
 
     def on_term(*_: object) -> None:

@@ -31,11 +31,11 @@ def problem(api: Api, item: Object) -> str:
 
 def _deployment(item: Object) -> str:
     status, wanted = item.get("status") or {}, _replicas(item)
+    if not _observed(item):
+        return "the rollout has not begun"  # and what the conditions say is of the one before
     for condition in status.get("conditions") or []:
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             raise Failed(str(condition.get("message", "the rollout exceeded its deadline")))
-    if not _observed(item):
-        return "the rollout has not begun"
     counts = [int(status.get(name) or 0) for name in ("updatedReplicas", "availableReplicas", "replicas")]
     return (
         ""
