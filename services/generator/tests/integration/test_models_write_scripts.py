@@ -22,17 +22,6 @@ from suture_local.model_server import ModelAnswer, ModelServer
 from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
 
-WRITTEN: dict[str, Any] = {
-    "script_type": "bash",
-    "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-    "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-    "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-    "writes": ["/srv/orders/flag"],
-    "egress": [],
-    "reversibility": "exact",
-    "explanation": "sets the flag",
-}
-
 
 def refusal_of(generated: ScriptGenerated) -> ScriptRejected:
     finding = SafetyFinding(
@@ -56,9 +45,13 @@ def refusal_of(generated: ScriptGenerated) -> ScriptRejected:
 
 
 async def test_a_finding_that_no_template_fits_is_written_by_the_model(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(WRITTEN)
+    model_server.queue.append(written)
     async with build(Settings(**with_model)):
         await wire.publish(novel, as_="analyzer")
         generated = await wire.expect(ScriptGenerated)
@@ -69,16 +62,21 @@ async def test_a_finding_that_no_template_fits_is_written_by_the_model(
     assert generated.model.provider == "openai"
     assert (generated.model.calls, generated.model.input_tokens) == (1, 100)
     document = generated.script.parse()
-    assert document.body == WRITTEN["body"]
+    assert document.body == written["body"]
     assert document.targets == ("orders-host",)
     request = model_server.requests[0]
     assert request.body["response_format"]["json_schema"]["strict"] is True
 
 
 async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
-    wire: Wire, analyzed: RcaAnalyzed, target: Target, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    analyzed: RcaAnalyzed,
+    target: Target,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(WRITTEN)
+    model_server.queue.append(written)
     bare = target.model_copy(update={"facts": {}})
     async with build(Settings(**with_model)):
         await wire.publish(analyzed.model_copy(update={"targets": (bare,)}), as_="analyzer")
@@ -89,9 +87,14 @@ async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
 
 
 async def test_a_refused_script_is_repaired_twice_and_then_replaced_by_the_predefined_action(
-    wire: Wire, novel: RcaAnalyzed, template: Template, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    template: Template,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.answering = lambda request: WRITTEN
+    model_server.answering = lambda request: written
     async with build(Settings(**with_model)):
         await wire.publish(novel.model_copy(update={"predefined": template}), as_="analyzer")
         made = [await wire.expect(ScriptGenerated)]
@@ -128,9 +131,13 @@ async def test_a_provider_that_is_down_and_no_predefined_action_is_a_named_failu
 
 
 async def test_an_answer_that_is_no_script_is_asked_for_once_more_and_then_refused(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.answering = lambda request: {**WRITTEN, "writes": ["relative/path"]}
+    model_server.answering = lambda request: {**written, "writes": ["relative/path"]}
     async with build(Settings(**with_model)):
         await wire.publish(novel, as_="analyzer")
         failed = await wire.expect(ScriptGenerationFailed)
@@ -145,10 +152,15 @@ def test_a_provider_without_a_key_does_not_start(trust: Identities, monkeypatch:
 
 
 async def test_a_killed_generator_takes_its_model_work_up_again(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, trust: Identities, tmp_path: Path
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    trust: Identities,
+    tmp_path: Path,
 ) -> None:
-    model_server.queue.append(ModelAnswer(WRITTEN, delay=3))
-    model_server.answering = lambda request: WRITTEN
+    model_server.queue.append(ModelAnswer(written, delay=3))
+    model_server.answering = lambda request: written
     environment = {
         **os.environ,
         **trust.environment("generator"),
