@@ -13,6 +13,7 @@ from suture_contracts.base import Role
 from suture_analyzer.handlers import Handlers
 from suture_analyzer.service import Analyzer
 from suture_analyzer.shelf import Shelf
+from suture_analyzer.storms import Storms
 from suture_analyzer.targets import Targets
 
 _WRITERS: set[Role] = {"supervisor", "admin"}
@@ -23,13 +24,17 @@ class Settings(ChassisSettings):
     analyzer_reload_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="How often templates and targets are read anew"
     )
+    analyzer_storm_seconds: float = Field(
+        default=60.0, ge=0, le=86_400, description="How long equal findings count as one; 0 never"
+    )
 
 
 def build(settings: Settings) -> Service:
     service = Service("analyzer", settings)
     targets = Targets(service.store)
     shelf = Shelf(service.store)
-    analyzer = Analyzer(service.store, targets, shelf, service.log)
+    storms = Storms(service.store, settings.analyzer_storm_seconds)
+    analyzer = Analyzer(service.store, targets, shelf, storms, service.log)
     handlers = Handlers(analyzer, targets, shelf)
 
     service.on(findings.RcaReceived, handlers.on_rca_received)
