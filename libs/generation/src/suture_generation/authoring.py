@@ -17,6 +17,7 @@ from suture_contracts.script import Address, Path, ScriptDocument
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
+from suture_generation.aim import misses
 from suture_generation.providers.protocol import (
     AnswerSchema,
     ChatMessage,
@@ -136,8 +137,8 @@ def _authored(data: dict[str, Any], task: Task, completion: Completion, prompt: 
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "answer"
         raise ModelAnswerInvalid(f"{place}: {first['msg']}"[:300]) from None
-    if any(written.script_type not in target.allowed_types for target in task.targets):
-        raise ModelAnswerInvalid(f"script_type: the targets take no {written.script_type}")
+    if missed := misses(document, task.targets):
+        raise ModelAnswerInvalid(missed)
     return Authored(document, written.reversibility, written.explanation, completion, prompt)
 
 
