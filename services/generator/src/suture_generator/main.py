@@ -57,16 +57,18 @@ def build(settings: Settings) -> Service:
     service = Service("generator", settings)
     models = _models(settings, service.store)
     planner = Planner(has_model=models.novel.name != "none")
+    metrics = Metrics(service.metrics.registry)
     worker = ModelWorker(
         service.store,
         models,
         planner,
         service.log,
+        metrics,
         instance=settings.instance,
         concurrency=settings.generator_concurrency,
         deadline=settings.generator_deadline,
     )
-    generator = Generator(service.store, planner, service.log, worker.take, Metrics(service.metrics.registry))
+    generator = Generator(service.store, planner, service.log, worker.take, metrics)
     handlers = Handlers(generator)
 
     service.on(events.RcaAnalyzed, handlers.on_rca_analyzed)

@@ -19,6 +19,7 @@ from suture_generation.providers.prices import cost_usd
 
 from suture_generator.books import Texts
 from suture_generator.domain import History, Made, Planner, Step, history_of
+from suture_generator.metrics import Metrics
 from suture_generator.service import SCRIPTS, Generator
 
 MAX_CLAIMS = 3
@@ -65,6 +66,7 @@ class ModelWorker:
         models: Models,
         planner: Planner,
         log: FilteringBoundLogger,
+        metrics: Metrics,
         *,
         instance: str,
         concurrency: int,
@@ -76,6 +78,7 @@ class ModelWorker:
         self._texts = Texts(store)
         self._planner = planner
         self._log = log
+        self._metrics = metrics
         self._instance = instance
         self._deadline = deadline
         self._poll = poll
@@ -173,13 +176,19 @@ class ModelWorker:
         except (ModelError, TimeoutError) as error:
             said = str(error) or f"no answer within {self._deadline:g} s"
             self._log.warning("model_failed", script_id=document["_id"], provider=provider.name, error=said)
-            if isinstance(error, ModelError):
-                usd = cost_usd(provider.name, provider.model, error.input_tokens, error.output_tokens)
-                await self._charge(document["_id"], error.input_tokens + error.output_tokens, usd)
+            await self._failed(document["_id"], provider, error)
             return self._planner.without_model(analysis, history.and_tried(f"{provider.name}: {said}"))
         use = await self._use_of(authored)
         await self._charge(document["_id"], use.input_tokens + use.output_tokens, use.cost_usd)
         return _made(authored, use, analysis, history)
+
+    async def _failed(self, script_id: str, provider: Provider, error: ModelError | TimeoutError) -> None:
+        sent, received = (
+            (error.input_tokens, error.output_tokens) if isinstance(error, ModelError) else (0, 0)
+        )
+        usd = cost_usd(provider.name, provider.model, sent, received)
+        self._metrics.model_failed(provider.name, provider.model, error, usd)
+        await self._charge(script_id, sent + received, usd)
 
     async def _charge(self, script_id: str, tokens: int, usd: float) -> None:
         spent = {"spent.tokens": tokens, "spent.usd": usd}
