@@ -84,6 +84,10 @@ class ModelUse(Value):
     output_tokens: int = 0
     cost_usd: float = 0.0
     latency_ms: float = 0.0
+    prompt_sha256: Digest | None = Field(
+        default=None, description="Of the conversation; the generator keeps it"
+    )
+    answer_sha256: Digest | None = Field(default=None, description="Of the answer; the generator keeps it")
 
 
 class ScriptGenerated(RemediationEvent):

@@ -17,12 +17,14 @@ from suture_contracts.script import Address, Path, ScriptDocument
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
+from suture_generation.aim import misses
 from suture_generation.providers.protocol import (
     AnswerSchema,
     ChatMessage,
     Completion,
     ModelAnswerInvalid,
     Provider,
+    text_of,
 )
 from suture_generation.redaction import redact_values
 
@@ -70,6 +72,8 @@ class Authored:
     reversibility: Reversibility
     explanation: str
     completion: Completion
+    prompt: str
+    """The whole conversation that led to the answer."""
 
 
 async def write_script(provider: Provider, task: Task, *, max_retries: int = 3) -> Authored:
@@ -80,9 +84,11 @@ async def write_script(provider: Provider, task: Task, *, max_retries: int = 3) 
         completion = await provider.generate_with_retry(messages, ANSWER, max_retries)
         spent.append(completion)
         try:
-            return _authored(completion.data or {}, task, _total(spent))
+            return _authored(completion.data or {}, task, _total(spent), text_of(messages))
         except ModelAnswerInvalid as error:
             if len(spent) >= MAX_ASKS:
+                total = _total(spent)
+                error.input_tokens, error.output_tokens = total.input_tokens, total.output_tokens
                 raise
             messages = [*messages, *_correction(completion, error)]
 
@@ -120,7 +126,7 @@ def _outline_of(template: Template) -> dict[str, Any]:
     return template.model_dump(mode="json", include=fields)
 
 
-def _authored(data: dict[str, Any], task: Task, completion: Completion) -> Authored:
+def _authored(data: dict[str, Any], task: Task, completion: Completion, prompt: str) -> Authored:
     try:
         written = WrittenScript.model_validate(data)
         document = ScriptDocument(
@@ -131,9 +137,9 @@ def _authored(data: dict[str, Any], task: Task, completion: Completion) -> Autho
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "answer"
         raise ModelAnswerInvalid(f"{place}: {first['msg']}"[:300]) from None
-    if any(written.script_type not in target.allowed_types for target in task.targets):
-        raise ModelAnswerInvalid(f"script_type: the targets take no {written.script_type}")
-    return Authored(document, written.reversibility, written.explanation, completion)
+    if missed := misses(document, task.targets):
+        raise ModelAnswerInvalid(missed)
+    return Authored(document, written.reversibility, written.explanation, completion, prompt)
 
 
 def _correction(completion: Completion, error: ModelAnswerInvalid) -> list[ChatMessage]:

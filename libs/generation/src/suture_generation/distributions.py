@@ -8,8 +8,15 @@ from typing import Literal
 PackageManager = Literal["apt", "dnf", "yum", "zypper"]
 PACKAGE_MANAGERS: tuple[PackageManager, ...] = ("apt", "dnf", "yum", "zypper")
 
-_APT = ("debian", "ubuntu", "linuxmint", "raspbian", "kali", "pop", "devuan")
-_ZYPPER = ("suse", "opensuse", "sles", "sled")
+_APT = ("debian", "ubuntu", "linuxmint", "raspbian", "raspberrypios", "kali", "pop", "devuan")
+# Scanners give a release of these by its code name alone.
+_APT_RELEASES = frozenset(
+    (
+        *("stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "sid"),
+        *("xenial", "bionic", "focal", "jammy", "noble"),
+    )
+)
+_ZYPPER = ("suse", "opensuse", "sle", "leap", "tumbleweed")
 _FEDORA = ("fedora",)
 _RHEL = (
     "rhel",
@@ -22,7 +29,14 @@ _RHEL = (
     "oracle",
     "ol",
     "scientific",
+    "cloudlinux",
+    "eurolinux",
+    "enterpriselinux",
+    "openeuler",
 )
+# What stands before the release's number in an RPM's own version, as in 3.0.7-27.el9.
+_RPM_TAGS = {"el": _RHEL[0], "fc": _FEDORA[0], "amzn": "amzn", "al": "amzn"}
+_CPE = re.compile(r"cpe:(?:2\.3:|/)o:([^:]+):([^:]+)(?::([^:]+))?.*", re.IGNORECASE)
 
 
 def package_manager_of(distribution: str | None, version: str | None = None) -> PackageManager | None:
@@ -32,9 +46,12 @@ def package_manager_of(distribution: str | None, version: str | None = None) -> 
     """
     if not distribution:
         return None
+    if cpe := _CPE.fullmatch(distribution):
+        return package_manager_of(f"{cpe[1]} {cpe[2]}", version or cpe[3])
     name = re.sub(r"[^a-z]", "", distribution.casefold())
+    name = _RPM_TAGS.get(name, name)
     major = _major(version) or _major(distribution)
-    if name.startswith(_APT):
+    if name.startswith(_APT) or name in _APT_RELEASES:
         return "apt"
     if name.startswith(_ZYPPER):
         return "zypper"

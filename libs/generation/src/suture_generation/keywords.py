@@ -1,13 +1,25 @@
-"""Which keywords a text says: by whole words, in any case, whatever stands between the words."""
+"""Which keywords a text says: by whole words, in any case and ending, whatever stands between the words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner", bound=Hashable)
 _WORD = re.compile(r"[a-z0-9]+")
+_ENDINGS = (
+    ("ies", "y"),
+    ("ing", ""),
+    ("sses", "ss"),
+    ("ss", "ss"),
+    ("ed", ""),
+    ("us", "us"),
+    ("s", ""),
+    ("e", ""),
+)
+_SHORTEST_STEM = 3
 
 
 class Keywords(Generic[Owner]):
@@ -33,7 +45,19 @@ class Keywords(Generic[Owner]):
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(text.casefold()))
+    """The words without their endings, so that "deadlocked" says "deadlock" and "policies" says "policy"."""
+    return tuple(map(_stem, _WORD.findall(text.casefold())))
+
+
+@lru_cache(maxsize=4_096)
+def _stem(word: str) -> str:
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            stem = word.removesuffix(ending) + instead
+            # "stopping" and "stopped" are of "stop", "scaling" and "scaled" of "scale".
+            doubled = ending in ("ing", "ed") and stem[-1] == stem[-2] and stem[-1] not in "ls"
+            return (stem[:-1] if doubled else stem).removesuffix("e")
+    return word
 
 
 def _distinct(found: set[str]) -> int:

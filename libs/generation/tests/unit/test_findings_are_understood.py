@@ -10,6 +10,7 @@ from suture_contracts.target import Target
 from suture_generation.analysis import APPROACHES, Templates, analyze_rca, analyze_report
 from suture_generation.catalog import released_templates
 from suture_generation.errors import ParametersInvalid
+from suture_generation.keywords import Keywords
 from suture_generation.parameters import resolve_parameters
 
 TEMPLATES = Templates(released_templates())
@@ -55,6 +56,43 @@ def test_a_template_is_chosen_by_category_and_by_what_the_finding_says(
 ) -> None:
     template = analyze_rca(rca(category, details), (target(),), TEMPLATES).template
     assert (template.id if template else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("category", "details", "expected"),
+    [
+        ("ResourceExhaustion", "Partition /var ran out of space: ENOSPC on write", "disk-cleanup"),
+        ("ResourceExhaustion", "unable to create new native thread", "service-tasks-limit"),
+        ("ResourceExhaustion", "FATAL: sorry, too many clients already", "connection-pool-size"),
+        ("ServiceFailure", "The worker is hanging and no longer processes jobs", "restart-service"),
+        ("ServiceFailure", "orders cannot reach redis: ECONNREFUSED", "start-dependency"),
+        ("Network", "NXDOMAIN for internal hosts; the resolver is unreachable", "dns-resolver"),
+        ("Network", "nf_conntrack: table full, dropping packet", "kernel-setting"),
+        ("Database", "Sessions wait for an AccessExclusiveLock held by an idle transaction", "postgres-lock"),
+        ("Database", "Standby is 4 GB behind the primary", "postgres-replication"),
+        ("Security", "Server accepts TLSv1.0 and TLSv1.1", "tls-protocols"),
+        ("Security", "private key is group readable", "file-permissions"),
+        ("Kubernetes", "Consumers are stuck and stopped consuming", "kubernetes-rollout-restart"),
+        ("Kubernetes", "Pods crash at startup since the last deployment", "kubernetes-rollout-undo"),
+        ("Kubernetes", "has spec.replicas set to 0", "kubernetes-scale-up"),
+    ],
+)
+def test_what_is_said_in_other_words_and_forms_means_the_same(
+    category: str, details: str, expected: str
+) -> None:
+    finding = rca(category, details, affected_systems=["shop/deployment/orders"])
+    template = analyze_rca(finding, (), TEMPLATES).template
+    assert template is not None
+    assert template.id == expected
+
+
+@pytest.mark.parametrize("text", ["deadlocks", "a deadlocked worker", "it is deadlocking", "Deadlock!"])
+def test_a_keyword_is_said_in_any_of_its_forms(text: str) -> None:
+    assert Keywords([("deadlock", "it")]).said(text) == {"it": 1}
+
+
+def test_words_that_only_begin_alike_are_not_the_same() -> None:
+    assert Keywords([("port", "it"), ("lock", "it"), ("status", "it")]).said("portal locker state") == {}
 
 
 def test_a_template_that_the_facts_fill_goes_before_one_with_more_keywords() -> None:

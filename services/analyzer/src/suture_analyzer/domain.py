@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -113,6 +113,17 @@ def analyse(request: Request, targets: Sequence[Target], templates: Templates) -
     if isinstance(request.message, RcaReceived):
         return analyze_rca(request.message, targets, templates)
     return analyze_report(request.message, targets, templates)
+
+
+def is_storming(request: Request, analysis: Analysis) -> bool:
+    """Whether it may count towards another: detectors repeat themselves; who asks by name means it."""
+    return analysis.actionable and request.requested_by is None and isinstance(request.message, RcaReceived)
+
+
+def counted(analysis: Analysis, first: UUID) -> Analysis:
+    """A finding that repeats another one: there is nothing to do beside it."""
+    reason = f"it repeats a finding that is being remedied, and counts towards it: remediation {first}"
+    return replace(analysis, actionable=False, reason=reason, template=None, predefined=None)
 
 
 def event_of(

@@ -20,11 +20,14 @@ from suture_analyzer.domain import (
     TooManyTargets,
     analyse,
     changes_of,
+    counted,
     document_of,
     event_of,
+    is_storming,
     names_of,
 )
 from suture_analyzer.shelf import Shelf
+from suture_analyzer.storms import Storms
 from suture_analyzer.targets import Targets
 
 ANALYSES = "analyses"
@@ -36,13 +39,16 @@ _AGAIN = {"request": 1, "sequence": 1, "cause": 1}
 class Analyzer:
     """Owns ``analyses`` and ``vulnerabilities``."""
 
-    def __init__(self, store: Store, targets: Targets, shelf: Shelf, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, store: Store, targets: Targets, shelf: Shelf, storms: Storms, log: FilteringBoundLogger
+    ) -> None:
         self._collection = store.collection(ANALYSES)
         self._analyses = store.documents(ANALYSES)
         self._vulnerabilities = store.documents(VULNERABILITIES)
         self._reports = store.collection(VULNERABILITIES)
         self._targets = targets
         self._shelf = shelf
+        self._storms = storms
         self._log = log
 
     async def prepare(self) -> None:
@@ -61,6 +67,9 @@ class Analyzer:
             await self._keep_vulnerability(remediation_id, request.message, cause)
         targets = self._resolve(request)
         analysis = analyse(request, targets, self._shelf.templates)
+        if is_storming(request, analysis):
+            first = await self._storms.first_of(analysis.finding.fingerprint, remediation_id, cause)
+            analysis = analysis if first is None else counted(analysis, first)
         caused = cause.caused()
         document = document_of(remediation_id, caused, request, analysis, targets)
         event = event_of(remediation_id, 0, caused, request, analysis, targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from suture_contracts.events import ModelUse, Origin
+from suture_generation.providers import ModelError
 
 _MOST_MODELS = 50
 _PARTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -14,8 +15,13 @@ class Metrics:
     """The validator counts which of the scripts pass."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._scripts = Counter(
-            "suture_scripts_generated", "Scripts written, by origin.", ["origin"], registry=registry
+        labels = ["provider", "model", "origin"]
+        self._scripts = Counter("suture_scripts_generated", "Scripts written.", labels, registry=registry)
+        self._model_failures = Counter(
+            "suture_model_failures",
+            "Times that no usable answer of a model came, by kind of error.",
+            ["provider", "model", "error"],
+            registry=registry,
         )
         self._failures = Counter(
             "suture_generation_failures", "Findings for which no script could be made.", registry=registry
@@ -23,11 +29,10 @@ class Metrics:
         self._confidence = Histogram(
             "suture_generation_confidence",
             "Mean of a script's parts of confidence, 0 to 1.",
-            ["origin"],
+            labels,
             registry=registry,
             buckets=_PARTS,
         )
-        labels = ["provider", "model", "origin"]
         self._tokens = Counter(
             "suture_model_tokens", "Tokens sent and received.", [*labels, "kind"], registry=registry
         )
@@ -42,24 +47,33 @@ class Metrics:
         )
         self._models: set[str] = set()
         # labels() takes a lock and builds a key each time: its result is kept.
-        self._by_origin: dict[Origin, tuple[Counter, Histogram]] = {}
+        self._known: dict[tuple[str, str, Origin], tuple[Counter, Histogram]] = {}
 
     def generated(self, origin: Origin, parts: dict[str, float], use: ModelUse | None) -> None:
-        known = self._by_origin.get(origin)
+        labels = (use.provider, self._bounded(use.model), origin) if use else ("none", "none", origin)
+        known = self._known.get(labels)
         if known is None:
-            known = self._scripts.labels(origin), self._confidence.labels(origin)
-            self._by_origin[origin] = known
+            known = self._scripts.labels(*labels), self._confidence.labels(*labels)
+            self._known[labels] = known
         counter, confidence = known
         counter.inc()
         confidence.observe(sum(parts.values()) / max(1, len(parts)))
         if use is not None:
-            self._used(origin, use)
+            self._used(labels, use)
 
     def failed(self) -> None:
         self._failures.inc()
 
-    def _used(self, origin: Origin, use: ModelUse) -> None:
-        labels = (use.provider, self._bounded(use.model), origin)
+    def model_failed(self, provider: str, model: str, error: Exception, usd: float) -> None:
+        """``error`` has the tokens that were spent, where it is a model's; they have no origin."""
+        name = self._bounded(model)
+        self._model_failures.labels(provider, name, type(error).__name__).inc()
+        if isinstance(error, ModelError):
+            self._tokens.labels(provider, name, "none", "input").inc(error.input_tokens)
+            self._tokens.labels(provider, name, "none", "output").inc(error.output_tokens)
+            self._cost.labels(provider, name, "none").inc(usd)
+
+    def _used(self, labels: tuple[str, str, Origin], use: ModelUse) -> None:
         self._tokens.labels(*labels, "input").inc(use.input_tokens)
         self._tokens.labels(*labels, "output").inc(use.output_tokens)
         self._cost.labels(*labels).inc(use.cost_usd)

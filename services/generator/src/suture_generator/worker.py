@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,9 @@ from suture_generation.authoring import Authored, Refusal, Task, write_script
 from suture_generation.providers import ModelError, Provider
 from suture_generation.providers.prices import cost_usd
 
+from suture_generator.books import Texts
 from suture_generator.domain import History, Made, Planner, Step, history_of
+from suture_generator.metrics import Metrics
 from suture_generator.service import SCRIPTS, Generator
 
 MAX_CLAIMS = 3
@@ -26,15 +28,45 @@ MAX_CLAIMS = 3
 _MOST_LOOKED_AT = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Who is asked: ``novel`` where nothing is there yet, ``adapting`` where a template is.
+
+    ``tokens`` and ``usd`` bound one remediation's calls, repairs included; 0 means no bound.
+    """
+
+    novel: Provider
+    adapting: Provider
+    tokens: int = 0
+    usd: float = 0.0
+
+    def of(self, analysis: RcaAnalyzed) -> Provider:
+        return self.novel if analysis.template is None else self.adapting
+
+    def spent_of(self, spent: dict[str, Any]) -> str | None:
+        """Which budget of a remediation is spent, if one is."""
+        if self.tokens and spent.get("tokens", 0) >= self.tokens:
+            return f"the remediation's budget of {self.tokens:,} tokens is spent"
+        if self.usd and spent.get("usd", 0.0) >= self.usd:
+            return f"the remediation's budget of {self.usd:g} USD is spent"
+        return None
+
+    async def close(self) -> None:
+        await self.novel.close()
+        if self.adapting is not self.novel:
+            await self.adapting.close()
+
+
 class ModelWorker:
     """``deadline`` bounds one script's calls, in seconds; ``poll`` says how often the store is looked at."""
 
     def __init__(
         self,
         store: Store,
-        provider: Provider,
+        models: Models,
         planner: Planner,
         log: FilteringBoundLogger,
+        metrics: Metrics,
         *,
         instance: str,
         concurrency: int,
@@ -42,9 +74,11 @@ class ModelWorker:
         poll: float = 5.0,
     ) -> None:
         self._collection = store.collection(SCRIPTS)
-        self._provider = provider
+        self._models = models
+        self._texts = Texts(store)
         self._planner = planner
         self._log = log
+        self._metrics = metrics
         self._instance = instance
         self._deadline = deadline
         self._poll = poll
@@ -68,7 +102,7 @@ class ModelWorker:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._provider.close()
+            await self._models.close()
             raise
 
     async def _next(self) -> list[str]:
@@ -133,16 +167,47 @@ class ModelWorker:
         history = history_of(document["history"])
         if document["attempts"] > MAX_CLAIMS:
             return self._planner.without_model(analysis, history.and_tried("model: no call of it ever ended"))
+        if reason := self._models.spent_of(document.get("spent") or {}):
+            return self._planner.without_model(analysis, history.and_tried(f"model: {reason}"))
+        provider = self._models.of(analysis)
         try:
             async with asyncio.timeout(self._deadline):
-                authored = await write_script(self._provider, _task_of(document, analysis))
+                authored = await write_script(provider, _task_of(document, analysis))
         except (ModelError, TimeoutError) as error:
             said = str(error) or f"no answer within {self._deadline:g} s"
-            self._log.warning(
-                "model_failed", script_id=document["_id"], provider=self._provider.name, error=said
-            )
-            return self._planner.without_model(analysis, history.and_tried(f"{self._provider.name}: {said}"))
-        return _made(authored, analysis, history)
+            self._log.warning("model_failed", script_id=document["_id"], provider=provider.name, error=said)
+            await self._failed(document["_id"], provider, error)
+            return self._planner.without_model(analysis, history.and_tried(f"{provider.name}: {said}"))
+        use = await self._use_of(authored)
+        await self._charge(document["_id"], use.input_tokens + use.output_tokens, use.cost_usd)
+        return _made(authored, use, analysis, history)
+
+    async def _failed(self, script_id: str, provider: Provider, error: ModelError | TimeoutError) -> None:
+        sent, received = (
+            (error.input_tokens, error.output_tokens) if isinstance(error, ModelError) else (0, 0)
+        )
+        usd = cost_usd(provider.name, provider.model, sent, received)
+        self._metrics.model_failed(provider.name, provider.model, error, usd)
+        await self._charge(script_id, sent + received, usd)
+
+    async def _charge(self, script_id: str, tokens: int, usd: float) -> None:
+        spent = {"spent.tokens": tokens, "spent.usd": usd}
+        await self._collection.update_one({"_id": script_id}, {"$inc": spent})
+
+    async def _use_of(self, authored: Authored) -> ModelUse:
+        spent = authored.completion
+        prompt, answer = await self._texts.keep(authored)
+        return ModelUse(
+            provider=spent.provider,
+            model=spent.model,
+            calls=spent.calls,
+            input_tokens=spent.input_tokens,
+            output_tokens=spent.output_tokens,
+            cost_usd=cost_usd(spent.provider, spent.model, spent.input_tokens, spent.output_tokens),
+            latency_ms=round(spent.latency_ms, 1),
+            prompt_sha256=prompt,
+            answer_sha256=answer,
+        )
 
 
 def _task_of(document: dict[str, Any], analysis: RcaAnalyzed) -> Task:
@@ -154,8 +219,7 @@ def _task_of(document: dict[str, Any], analysis: RcaAnalyzed) -> Task:
     return Task(analysis.finding, analysis.targets, analysis.script_type, analysis.template, refusal)
 
 
-def _made(authored: Authored, analysis: RcaAnalyzed, history: History) -> Made:
-    spent = authored.completion
+def _made(authored: Authored, use: ModelUse, analysis: RcaAnalyzed, history: History) -> Made:
     return Made(
         document=authored.document,
         origin="novel" if analysis.template is None else "adapted",
@@ -163,13 +227,5 @@ def _made(authored: Authored, analysis: RcaAnalyzed, history: History) -> Made:
         complexity=analysis.complexity,
         template=analysis.template,
         history=replace(history, model_scripts=history.model_scripts + 1),
-        model=ModelUse(
-            provider=spent.provider,
-            model=spent.model,
-            calls=spent.calls,
-            input_tokens=spent.input_tokens,
-            output_tokens=spent.output_tokens,
-            cost_usd=cost_usd(spent.provider, spent.model, spent.input_tokens, spent.output_tokens),
-            latency_ms=round(spent.latency_ms, 1),
-        ),
+        model=use,
     )

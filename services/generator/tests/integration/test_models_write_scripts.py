@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from suture_contracts import ids
@@ -17,21 +19,11 @@ from suture_contracts.report import Report, SafetyFinding
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 from suture_generation.providers import ProviderMisconfigured
+from suture_generator.books import TEXTS
 from suture_generator.main import Settings, build
 from suture_local.model_server import ModelAnswer, ModelServer
 from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
-
-WRITTEN: dict[str, Any] = {
-    "script_type": "bash",
-    "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-    "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-    "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-    "writes": ["/srv/orders/flag"],
-    "egress": [],
-    "reversibility": "exact",
-    "explanation": "sets the flag",
-}
 
 
 def refusal_of(generated: ScriptGenerated) -> ScriptRejected:
@@ -56,9 +48,13 @@ def refusal_of(generated: ScriptGenerated) -> ScriptRejected:
 
 
 async def test_a_finding_that_no_template_fits_is_written_by_the_model(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(WRITTEN)
+    model_server.queue.append(written)
     async with build(Settings(**with_model)):
         await wire.publish(novel, as_="analyzer")
         generated = await wire.expect(ScriptGenerated)
@@ -69,16 +65,21 @@ async def test_a_finding_that_no_template_fits_is_written_by_the_model(
     assert generated.model.provider == "openai"
     assert (generated.model.calls, generated.model.input_tokens) == (1, 100)
     document = generated.script.parse()
-    assert document.body == WRITTEN["body"]
+    assert document.body == written["body"]
     assert document.targets == ("orders-host",)
     request = model_server.requests[0]
     assert request.body["response_format"]["json_schema"]["strict"] is True
 
 
 async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
-    wire: Wire, analyzed: RcaAnalyzed, target: Target, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    analyzed: RcaAnalyzed,
+    target: Target,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(WRITTEN)
+    model_server.queue.append(written)
     bare = target.model_copy(update={"facts": {}})
     async with build(Settings(**with_model)):
         await wire.publish(analyzed.model_copy(update={"targets": (bare,)}), as_="analyzer")
@@ -89,9 +90,14 @@ async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
 
 
 async def test_a_refused_script_is_repaired_twice_and_then_replaced_by_the_predefined_action(
-    wire: Wire, novel: RcaAnalyzed, template: Template, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    template: Template,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.answering = lambda request: WRITTEN
+    model_server.answering = lambda request: written
     async with build(Settings(**with_model)):
         await wire.publish(novel.model_copy(update={"predefined": template}), as_="analyzer")
         made = [await wire.expect(ScriptGenerated)]
@@ -128,9 +134,13 @@ async def test_a_provider_that_is_down_and_no_predefined_action_is_a_named_failu
 
 
 async def test_an_answer_that_is_no_script_is_asked_for_once_more_and_then_refused(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.answering = lambda request: {**WRITTEN, "writes": ["relative/path"]}
+    model_server.answering = lambda request: {**written, "writes": ["relative/path"]}
     async with build(Settings(**with_model)):
         await wire.publish(novel, as_="analyzer")
         failed = await wire.expect(ScriptGenerationFailed)
@@ -144,11 +154,102 @@ def test_a_provider_without_a_key_does_not_start(trust: Identities, monkeypatch:
         build(Settings(**trust.settings_for("generator"), generator_provider="openai"))
 
 
-async def test_a_killed_generator_takes_its_model_work_up_again(
-    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, trust: Identities, tmp_path: Path
+async def test_what_a_model_was_asked_and_said_is_kept_under_the_digests_that_the_event_names(
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(ModelAnswer(WRITTEN, delay=3))
-    model_server.answering = lambda request: WRITTEN
+    model_server.queue.append(written)
+    async with build(Settings(**with_model)) as service:
+        await wire.publish(novel, as_="analyzer")
+        generated = await wire.expect(ScriptGenerated)
+        kept = {each["_id"]: each async for each in service.store.collection(TEXTS).find()}
+    assert generated.model is not None
+    assert generated.model.prompt_sha256 in kept
+    answer = kept[str(generated.model.answer_sha256)]["text"]
+    assert json.loads(answer) == written
+    assert generated.model.answer_sha256 == ids.sha256(answer.encode())
+
+
+async def test_the_days_budget_holds_over_a_restart(
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
+) -> None:
+    model_server.answering = lambda request: written
+    settings = Settings(**with_model, generator_day_tokens=150)
+    async with build(settings):
+        await wire.publish(novel, as_="analyzer")
+        await wire.expect(ScriptGenerated)
+    async with build(settings):
+        await wire.publish(novel.model_copy(update={"remediation_id": uuid4()}), as_="analyzer")
+        failed = await wire.expect(ScriptGenerationFailed)
+    assert "the day's budget of 150 tokens is spent" in failed.reason
+    assert len(model_server.requests) == 1
+
+
+async def test_a_remediations_budget_ends_its_repairs(
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
+) -> None:
+    model_server.answering = lambda request: written
+    async with build(Settings(**with_model, generator_remediation_tokens=150)):
+        await wire.publish(novel, as_="analyzer")
+        await wire.publish(refusal_of(await wire.expect(ScriptGenerated)), as_="validator")
+        failed = await wire.expect(ScriptGenerationFailed)
+    assert any("the remediation's budget of 150 tokens is spent" in tried for tried in failed.tried)
+    assert len(model_server.requests) == 1
+
+
+async def test_answers_of_no_use_count_towards_the_budget(
+    wire: Wire, novel: RcaAnalyzed, model_server: ModelServer, with_model: dict[str, Any]
+) -> None:
+    model_server.answering = lambda request: "no { json"
+    settings = Settings(**with_model, generator_day_tokens=150)
+    async with build(settings):
+        await wire.publish(novel, as_="analyzer")
+        await wire.expect(ScriptGenerationFailed, timeout=30)
+        asked = len(model_server.requests)
+        await wire.publish(novel.model_copy(update={"remediation_id": uuid4()}), as_="analyzer")
+        await wire.expect(ScriptGenerationFailed)
+    assert len(model_server.requests) == asked
+
+
+async def test_templates_are_adapted_by_the_cheaper_model_and_novel_scripts_written_by_the_strong_one(
+    wire: Wire,
+    analyzed: RcaAnalyzed,
+    novel: RcaAnalyzed,
+    target: Target,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    with_model: dict[str, Any],
+) -> None:
+    model_server.answering = lambda request: written
+    bare = analyzed.model_copy(update={"targets": (target.model_copy(update={"facts": {}}),)})
+    async with build(Settings(**with_model, generator_model="strong", generator_template_model="cheap")):
+        for analysis in (bare, novel.model_copy(update={"remediation_id": uuid4()})):
+            await wire.publish(analysis, as_="analyzer")
+            await wire.expect(ScriptGenerated)
+    assert [request.model for request in model_server.requests] == ["cheap", "strong"]
+
+
+async def test_a_killed_generator_takes_its_model_work_up_again(
+    wire: Wire,
+    novel: RcaAnalyzed,
+    model_server: ModelServer,
+    written: dict[str, Any],
+    trust: Identities,
+    tmp_path: Path,
+) -> None:
+    model_server.queue.append(ModelAnswer(written, delay=3))
+    model_server.answering = lambda request: written
     environment = {
         **os.environ,
         **trust.environment("generator"),

@@ -13,17 +13,6 @@ from suture_generator.main import Settings, build
 from suture_local.model_server import ModelServer
 from suture_testkit.wire import Wire
 
-WRITTEN: dict[str, Any] = {
-    "script_type": "bash",
-    "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-    "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-    "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-    "writes": ["/srv/orders/flag"],
-    "egress": [],
-    "reversibility": "exact",
-    "explanation": "sets the flag",
-}
-
 
 def run_of(generated: ScriptGenerated, outcome: str) -> ExecutionCompleted:
     completed = cast(ExecutionCompleted, example("execution.completed"))
@@ -43,11 +32,12 @@ async def test_only_a_script_whose_last_run_succeeded_is_used_again(
     wire: Wire,
     novel: RcaAnalyzed,
     model_server: ModelServer,
+    written: dict[str, Any],
     with_model: dict[str, Any],
     outcome: str,
     origin: str,
 ) -> None:
-    model_server.answering = lambda request: WRITTEN
+    model_server.answering = lambda request: written
     async with build(Settings(**with_model)):
         await wire.publish(novel, as_="analyzer")
         first = await wire.expect(ScriptGenerated)
@@ -57,5 +47,5 @@ async def test_only_a_script_whose_last_run_succeeded_is_used_again(
         second = await wire.expect(ScriptGenerated)
     assert second.origin == origin
     assert second.script.script_id != first.script.script_id
-    assert second.script.parse().body == WRITTEN["body"]
+    assert second.script.parse().body == written["body"]
     assert len(model_server.requests) == (1 if origin == "reused" else 2)

@@ -1,7 +1,7 @@
 """Models behind one protocol. A provider's SDK is imported when that provider is asked for, not before."""
 
-from suture_generation.providers.factory import PROVIDERS, get_llm_client
-from suture_generation.providers.guarding import Budget, BudgetSpent, GuardedProvider
+from suture_generation.providers.factory import CHEAP_MODELS, PROVIDERS, get_llm_client
+from suture_generation.providers.guarding import Budget, BudgetSpent, GuardedProvider, Spending
 from suture_generation.providers.protocol import (
     ChatMessage,
     Completion,
@@ -14,6 +14,7 @@ from suture_generation.providers.protocol import (
 )
 
 __all__ = [
+    "CHEAP_MODELS",
     "PROVIDERS",
     "Budget",
     "BudgetSpent",
@@ -26,5 +27,6 @@ __all__ = [
     "ModelUnavailable",
     "Provider",
     "ProviderMisconfigured",
+    "Spending",
     "get_llm_client",
 ]

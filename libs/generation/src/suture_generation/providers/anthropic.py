@@ -18,6 +18,7 @@ from suture_generation.providers.protocol import (
     ModelRefused,
     ModelUnavailable,
     ProviderMisconfigured,
+    paid_for,
     parse_answer,
 )
 from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
@@ -42,14 +43,12 @@ class AnthropicProvider(RetryingProvider):
     ) -> Completion:
         began = time.perf_counter()
         answer = await self._ask(messages, schema)
-        if answer.stop_reason == "refusal":
-            raise ModelRefused("the model refused to answer")
-        if answer.stop_reason == "max_tokens":
-            raise ModelAnswerInvalid("the answer was cut off at the bound on its length")
-        content = _content_of(answer, schema)
+        with paid_for(answer.usage.input_tokens, answer.usage.output_tokens):
+            content = _content_of(answer, schema)
+            data = parse_answer(content, schema)
         return Completion(
             content=content,
-            data=parse_answer(content, schema),
+            data=data,
             provider=self.name,
             model=answer.model or self.model,
             input_tokens=answer.usage.input_tokens,
@@ -84,6 +83,10 @@ class AnthropicProvider(RetryingProvider):
 
 
 def _content_of(answer: Any, schema: AnswerSchema | None) -> str:
+    if answer.stop_reason == "refusal":
+        raise ModelRefused("the model refused to answer")
+    if answer.stop_reason == "max_tokens":
+        raise ModelAnswerInvalid("the answer was cut off at the bound on its length")
     if schema is None:
         return "".join(block.text for block in answer.content if block.type == "text")
     for block in answer.content:

@@ -9,6 +9,8 @@ from suture_generation.providers.protocol import Provider, ProviderMisconfigured
 
 PROVIDERS = ("none", "openai", "anthropic")
 DEFAULT_MODELS = {"openai": "gpt-5.4", "anthropic": "claude-sonnet-5"}
+CHEAP_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
+"""Good enough to adapt a template to a case; where nothing is there yet, the stronger one writes."""
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 TIMEOUT_SECONDS = 60.0
 MAX_OUTPUT_TOKENS = 8_192

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from suture_generation.providers.prices import cost_usd
 from suture_generation.providers.protocol import (
@@ -24,39 +25,50 @@ class BudgetSpent(ModelError):
     """What may be spent is spent; says which budget."""
 
 
+class Spending(Protocol):
+    """Keeps what was spent of each day (``2026-01-31``), in tokens and USD."""
+
+    async def of(self, day: str) -> tuple[int, float]: ...
+
+    async def add(self, day: str, tokens: int, usd: float) -> None: ...
+
+
+class SpendingInMemory:
+    """Forgets at the end of the process."""
+
+    def __init__(self) -> None:
+        self._day, self._tokens, self._usd = "", 0, 0.0
+
+    async def of(self, day: str) -> tuple[int, float]:
+        return (self._tokens, self._usd) if day == self._day else (0, 0.0)
+
+    async def add(self, day: str, tokens: int, usd: float) -> None:
+        spent_tokens, spent_usd = await self.of(day)
+        self._day, self._tokens, self._usd = day, spent_tokens + tokens, spent_usd + usd
+
+
 @dataclass(slots=True)
 class Budget:
-    """What one day may cost; 0 means no bound. ``spent`` counts calls that are at work as well."""
+    """What one day may cost; 0 means no bound. Calls that are at work when it ends may still exceed it."""
 
     tokens: int = 0
     usd: float = 0.0
     today: Callable[[], str] = lambda: datetime.now(UTC).date().isoformat()
-    day: str = ""
-    spent_tokens: int = 0
-    spent_usd: float = 0.0
+    spending: Spending = field(default_factory=SpendingInMemory)
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raises ``BudgetSpent`` where nothing is left of the day."""
-        self._turn()
-        if self.tokens and self.spent_tokens >= self.tokens:
+        if not self.tokens and not self.usd:
+            return
+        tokens, usd = await self.spending.of(self.today())
+        if self.tokens and tokens >= self.tokens:
             raise BudgetSpent(f"the day's budget of {self.tokens:,} tokens is spent")
-        if self.usd and self.spent_usd >= self.usd:
+        if self.usd and usd >= self.usd:
             raise BudgetSpent(f"the day's budget of {self.usd:g} USD is spent")
 
-    def charge(self, tokens: int, usd: float) -> None:
-        self._turn()
-        self.spent_tokens += tokens
-        self.spent_usd += usd
-
-    def resume(self, day: str, tokens: int, usd: float) -> None:
-        """What was spent of a day before a restart."""
-        self._turn()
-        if day == self.day:
-            self.spent_tokens, self.spent_usd = tokens, usd
-
-    def _turn(self) -> None:
-        if (today := self.today()) != self.day:
-            self.day, self.spent_tokens, self.spent_usd = today, 0, 0.0
+    async def charge(self, tokens: int, usd: float) -> None:
+        if tokens or usd:
+            await self.spending.add(self.today(), tokens, usd)
 
 
 @dataclass(slots=True)
@@ -146,16 +158,20 @@ class GuardedProvider:
         max_retries: int,
     ) -> Completion:
         async with guarded.free:
-            self.budget.check()
+            await self.budget.check()
             guarded.breaker.check(guarded.provider.name)
             try:
                 completion = await guarded.provider.generate_with_retry(messages, schema, max_retries)
-            except ModelUnavailable:
-                guarded.breaker.failed()
+            except ModelError as error:
+                if isinstance(error, ModelUnavailable):
+                    guarded.breaker.failed()
+                await self._charge(guarded.provider, error)
                 raise
         guarded.breaker.succeeded()
-        usd = cost_usd(
-            completion.provider, completion.model, completion.input_tokens, completion.output_tokens
-        )
-        self.budget.charge(completion.tokens_used, usd)
+        await self._charge(completion, completion)
         return completion
+
+    async def _charge(self, by: Provider | Completion, of: Completion | ModelError) -> None:
+        name = by.provider if isinstance(by, Completion) else by.name
+        usd = cost_usd(name, by.model, of.input_tokens, of.output_tokens)
+        await self.budget.charge(of.input_tokens + of.output_tokens, usd)

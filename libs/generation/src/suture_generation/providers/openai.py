@@ -17,6 +17,7 @@ from suture_generation.providers.protocol import (
     ModelRefused,
     ModelUnavailable,
     ProviderMisconfigured,
+    paid_for,
     parse_answer,
 )
 from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
@@ -39,24 +40,18 @@ class OpenAIProvider(RetryingProvider):
     ) -> Completion:
         began = time.perf_counter()
         answer = await self._ask(messages, schema)
-        if not answer.choices:
-            raise ModelAnswerInvalid("the answer has no choices")
-        choice = answer.choices[0]
-        if choice.message.refusal:
-            raise ModelRefused("the model refused to answer")
-        if choice.finish_reason == "content_filter":
-            raise ModelRefused("the provider's content filter withheld the answer")
-        if choice.finish_reason == "length":
-            raise ModelAnswerInvalid("the answer was cut off at the bound on its length")
-        content = choice.message.content or ""
-        usage = answer.usage
+        sent = answer.usage.prompt_tokens if answer.usage else 0
+        received = answer.usage.completion_tokens if answer.usage else 0
+        with paid_for(sent, received):
+            content = _content_of(answer)
+            data = parse_answer(content, schema)
         return Completion(
             content=content,
-            data=parse_answer(content, schema),
+            data=data,
             provider=self.name,
             model=answer.model or self.model,
-            input_tokens=usage.prompt_tokens if usage else 0,
-            output_tokens=usage.completion_tokens if usage else 0,
+            input_tokens=sent,
+            output_tokens=received,
             latency_ms=(time.perf_counter() - began) * 1000,
         )
 
@@ -82,6 +77,19 @@ class OpenAIProvider(RetryingProvider):
             raise ModelUnavailable(f"the provider did not answer: {type(error).__name__}") from None
         except (openai.OpenAIError, ValueError) as error:
             raise ModelAnswerInvalid(f"the answer could not be read: {type(error).__name__}") from None
+
+
+def _content_of(answer: Any) -> str:
+    if not answer.choices:
+        raise ModelAnswerInvalid("the answer has no choices")
+    choice = answer.choices[0]
+    if choice.message.refusal:
+        raise ModelRefused("the model refused to answer")
+    if choice.finish_reason == "content_filter":
+        raise ModelRefused("the provider's content filter withheld the answer")
+    if choice.finish_reason == "length":
+        raise ModelAnswerInvalid("the answer was cut off at the bound on its length")
+    return choice.message.content or ""
 
 
 def _refused(error: openai.APIStatusError) -> ModelError:

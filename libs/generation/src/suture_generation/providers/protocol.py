@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypedDict
 
@@ -42,7 +43,10 @@ class Completion:
 
 
 class ModelError(Exception):
-    """No usable answer came; says why, never with a key in it."""
+    """No usable answer came; says why, never with a key in it, and what it took all the same."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 class ModelUnavailable(ModelError):
@@ -80,6 +84,21 @@ class Provider(Protocol):
     ) -> Completion: ...
 
     async def close(self) -> None: ...
+
+
+@contextmanager
+def paid_for(input_tokens: int, output_tokens: int) -> Iterator[None]:
+    """Lets the ``ModelError`` of an answer that came, but is of no use, say what it took."""
+    try:
+        yield
+    except ModelError as error:
+        error.input_tokens, error.output_tokens = input_tokens, output_tokens
+        raise
+
+
+def text_of(messages: Sequence[ChatMessage]) -> str:
+    """A conversation as one text, the same each time: what its digest is of."""
+    return json.dumps(list(messages), ensure_ascii=False, sort_keys=True)
 
 
 def parse_answer(content: str, schema: AnswerSchema | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from suture_generation.providers.protocol import (
     ChatMessage,
     Completion,
     ModelAnswerInvalid,
+    ModelError,
     ModelUnavailable,
 )
 
@@ -43,14 +44,24 @@ class RetryingProvider(ABC):
     async def generate_with_retry(
         self, messages: Sequence[ChatMessage], schema: AnswerSchema | None = None, max_retries: int = 3
     ) -> Completion:
-        """Asks until an answer fits, at most ``max_retries`` times more; raises the last ``ModelError``."""
-        attempt = 0
+        """Asks until an answer fits, at most ``max_retries`` times more; raises the last ``ModelError``.
+
+        Either has the tokens of every call: what was of no use was paid for as well.
+        """
+        attempt = sent = received = 0
         while True:
             try:
                 completion = await self.generate(messages, schema)
-                return replace(completion, calls=attempt + 1)
-            except (ModelUnavailable, ModelAnswerInvalid) as error:
-                if attempt >= max_retries:
+                return replace(
+                    completion,
+                    calls=attempt + 1,
+                    input_tokens=completion.input_tokens + sent,
+                    output_tokens=completion.output_tokens + received,
+                )
+            except ModelError as error:
+                sent, received = sent + error.input_tokens, received + error.output_tokens
+                error.input_tokens, error.output_tokens = sent, received
+                if attempt >= max_retries or not isinstance(error, (ModelUnavailable, ModelAnswerInvalid)):
                     raise
                 wanted = error.retry_after if isinstance(error, ModelUnavailable) else None
                 if wanted is not None and wanted > LONGEST_PAUSE_SECONDS:
