@@ -20,6 +20,7 @@ from suture_contracts.base import (
     Text,
 )
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
+from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
@@ -38,6 +39,18 @@ class Generate(Command):
         if (self.finding is None) == (self.vulnerability is None):
             raise ValueError("give either finding or vulnerability")
         return self
+
+
+class SubmitScript(Command):
+    """To the analyzer; not for agents: take a script of one's own to validation, approval and run.
+
+    Reply 202: ``{remediation_id, script_id}``.
+    """
+
+    TYPE: ClassVar[str] = "submit-script"
+
+    script: SubmittedScript
+    start: Start = "automatic"
 
 
 class Batch(Command):

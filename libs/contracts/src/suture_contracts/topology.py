@@ -49,6 +49,7 @@ COMMANDS: dict[str, type[Command]] = {
     message.TYPE: message
     for message in (
         commands.Generate,
+        commands.SubmitScript,
         commands.Batch,
         commands.ListTemplates,
         commands.CreateTemplate,
@@ -93,6 +94,7 @@ PUBLISHERS: dict[str, str] = {
 
 OWNERS: dict[str, str] = {
     "generate": "analyzer",
+    "submit-script": "analyzer",
     "batch": "analyzer",
     "list-templates": "analyzer",
     "create-template": "analyzer",

@@ -24,6 +24,7 @@ RANKS: Final = {
     "approved": 50,
     "denied": 51,
     "expired": 52,
+    "rehearsed": 53,
     "applying": 60,
     "unknown": 65,
     "not_applied": 70,
@@ -46,6 +47,7 @@ TERMINAL: Final = frozenset(
         "rejected",
         "denied",
         "expired",
+        "rehearsed",
         "not_applied",
         "already_remediated",
         "succeeded",
@@ -64,7 +66,16 @@ _WORDS: Final[dict[str, ExecutionWord]] = {
     "rolled_back": "ROLLED_BACK",
     "unknown": "UNKNOWN",
     **dict.fromkeys(
-        ("rejected", "denied", "expired", "not_applied", "rollback_failed", "generation_failed", "no_action"),
+        (
+            "rejected",
+            "denied",
+            "expired",
+            "rehearsed",
+            "not_applied",
+            "rollback_failed",
+            "generation_failed",
+            "no_action",
+        ),
         "FAILED",
     ),
 }
