@@ -179,6 +179,19 @@ class Resume(Command):
     target_id: Name | None = None
 
 
+class ShowProgress(Command):
+    """To the executor: what a remediation's runs did and printed so far. Nothing of it is kept.
+
+    Reply 200: ``{entries: [{target, mode, at, step | line}], next, more}``; ``next`` goes into ``after`` of
+    the command that asks for what follows, ``more`` says that there may be some already.
+    """
+
+    TYPE: ClassVar[str] = "show-progress"
+
+    remediation_id: UUID
+    after: str = Field(default="", max_length=20, pattern=r"^([0-9]{1,5}:[0-9]{1,9})?$")
+
+
 class ReportResult(Command):
     """To the executor: what an agent saw when it ran a script itself. Kept as a report, never as proof."""
 

@@ -418,6 +418,7 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "execute": lambda: commands.Execute(**_command("agent", script_id=_SCRIPT)),
     "stop": lambda: commands.Stop(**_command("operator", target_id="orders-host")),
     "resume": lambda: commands.Resume(**_command("operator", target_id="orders-host")),
+    "show-progress": lambda: commands.ShowProgress(**_command("operator", remediation_id=_REMEDIATION)),
     "report-result": lambda: commands.ReportResult(**_command("agent", script_id=_SCRIPT, status="SUCCESS")),
     "register-target": lambda: commands.RegisterTarget(**_command("operator", target=_target())),
     "remove-target": lambda: commands.RemoveTarget(**_command("operator", target_id="orders-host")),

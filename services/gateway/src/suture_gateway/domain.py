@@ -60,6 +60,9 @@ WAITING: Final = frozenset({"awaiting_target", "awaiting_approval"})
 UNSETTLED: Final = frozenset({"received", "analyzed", "generated", "refused"})
 """The states in which a usable script is still being made."""
 
+RUNNING: Final = frozenset({"awaiting_rehearsal", "approved", "applying", "rolling_back"})
+"""The states in which something may run, and may have something to say."""
+
 _WORDS: Final[dict[str, ExecutionWord]] = {
     "succeeded": "SUCCESS",
     "already_remediated": "SUCCESS",
