@@ -53,6 +53,9 @@ class RecordedSandbox:
             seconds=0.2,
         )
 
+    async def progress(self, run_id: str) -> bytes:
+        return b""
+
     async def abort(self, run_id: str) -> None:
         """Nothing runs."""
 

@@ -24,6 +24,7 @@ TERMINAL = {
     "rejected",
     "denied",
     "expired",
+    "rehearsed",
     "succeeded",
     "already_remediated",
     "not_applied",

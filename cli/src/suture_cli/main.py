@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "suture_cli.up:up",
     "down": "suture_cli.up:down",
     "submit": "suture_cli.submit:submit",
+    "run": "suture_cli.run:run",
     "watch": "suture_cli.watch:watch",
     "list": "suture_cli.list:list_remediations",
     "show": "suture_cli.show:show",

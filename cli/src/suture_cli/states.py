@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from suture_cli.failures import DONE, OTHER_END, WAITING
 
-GOOD_ENDS = frozenset({"succeeded", "already_remediated", "no_action"})
+GOOD_ENDS = frozenset({"succeeded", "already_remediated", "no_action", "rehearsed"})
 OTHER_ENDS = frozenset(
     {
         "generation_failed",

@@ -51,7 +51,7 @@ def submit(
         accepted = client.post(PATHS[kind], document, key=key)
         remediation_id = str(accepted.get("remediation_id") or accepted.get("remediationId"))
         if wait_seconds is None:
-            _announce(accepted, remediation_id, as_json)
+            announce(accepted, remediation_id, as_json)
         else:
             ctx.exit(_wait(client, remediation_id, wait_seconds, as_json))
 
@@ -92,7 +92,7 @@ def _checked(kind: str, document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _announce(accepted: dict[str, Any], remediation_id: str, as_json: bool) -> None:
+def announce(accepted: dict[str, Any], remediation_id: str, as_json: bool) -> None:
     if as_json:
         print_json(accepted)
         return

@@ -152,6 +152,28 @@ def test_nothing_starts_on_a_stopped_target_until_it_is_resumed(
     assert suture("watch", submitted.stdout.split()[0]).returncode == 0
 
 
+def test_a_script_of_ones_own_is_rehearsed_approved_and_run(
+    suture: Suture, program: Path, tmp_path: Path
+) -> None:
+    config, good = program / "etc" / "database.conf", program / "known-good" / "database.conf"
+    (tmp_path / "fix.sh").write_text(f"#!/bin/bash\nset -euo pipefail\ncp {good} {config}\n")
+    (tmp_path / "works.sh").write_text(f"#!/bin/bash\ntest -s {config}\n")
+    given = ("run", "fix.sh", "--target", program.name, "--verify", "works.sh", "--writes", str(config))
+    rehearsed = suture(*given, "--rehearse")
+    assert rehearsed.returncode == 0, rehearsed.stdout + rehearsed.stderr
+    assert "rehearsed" in rehearsed.stdout
+    assert "+host=db" in rehearsed.stdout
+    assert f"needs write {config}" in rehearsed.stdout
+    assert not config.exists()
+    submitted = suture(*given, "--wait", "40", "--json")
+    waiting = json.loads(submitted.stdout)
+    assert (submitted.returncode, waiting["state"]) == (4, "awaiting_approval")
+    approved = suture("approve", waiting["script_id"], "--digest", waiting["script"]["sha256"][:12])
+    assert approved.returncode == 0, approved.stderr
+    assert suture("watch", waiting["remediation_id"]).returncode == 0
+    assert config.read_text() == "host=db\n"
+
+
 async def test_a_dead_letter_is_found_replayed_and_dropped(stack: Stack, suture: Suture) -> None:
     mark = uuid4().hex
     connection = await aio_pika.connect(stack.broker_url)

@@ -30,6 +30,31 @@ def test_targets_add_registers_one_or_a_list(running: Any, suture: Suture, workd
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "options", "word"),
+    [
+        ("play.yaml", "- hosts: all\n  tasks: []\n", (), "ansible"),
+        ("notes", "hello\n", (), "--type"),
+        ("fix.sh", "", (), "body"),
+        ("fix.sh", "#!/bin/bash\n", ("--writes", "/etc/../passwd"), "writes"),
+        ("fix.sh", "#!/bin/bash\n", ("--verify", "missing.sh"), "missing.sh"),
+    ],
+)
+def test_run_names_what_is_wrong_and_sends_nothing(
+    running: Any,
+    suture: Suture,
+    workdir: Path,
+    name: str,
+    text: str,
+    options: tuple[str, ...],
+    word: str,
+) -> None:
+    (workdir / name).write_text(text)
+    result = suture("run", name, "--target", "orders-api", *options)
+    assert (result.exit_code, word in result.stderr) == (2, True), result.stderr
+    assert running.requests == []
+
+
+@pytest.mark.parametrize(
     ("content", "word"),
     [
         ({**TARGET, "kind": "planet"}, "kind"),

@@ -30,7 +30,8 @@ Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Severity = Literal["critical", "high", "medium", "low", "info"]
 Complexity = Literal["low", "medium", "high"]
 ScriptType = Literal["bash", "python", "kubernetes", "sql", "config"]
-Start = Literal["automatic", "on_request"]
+Start = Literal["automatic", "on_request", "rehearsal"]
+"""When a script runs: once it is approved; when it is asked for, too; never, its rehearsal is its end."""
 Reversibility = Literal["exact", "compensating", "none"]
 Role = Literal["agent", "operator", "supervisor", "admin"]
 

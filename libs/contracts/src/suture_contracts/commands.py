@@ -20,6 +20,7 @@ from suture_contracts.base import (
     Text,
 )
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
+from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
@@ -38,6 +39,18 @@ class Generate(Command):
         if (self.finding is None) == (self.vulnerability is None):
             raise ValueError("give either finding or vulnerability")
         return self
+
+
+class SubmitScript(Command):
+    """To the analyzer; not for agents: take a script of one's own to validation, approval and run.
+
+    Reply 202: ``{remediation_id, script_id}``.
+    """
+
+    TYPE: ClassVar[str] = "submit-script"
+
+    script: SubmittedScript
+    start: Start = "automatic"
 
 
 class Batch(Command):
@@ -164,6 +177,19 @@ class Resume(Command):
     TYPE: ClassVar[str] = "resume"
 
     target_id: Name | None = None
+
+
+class ShowProgress(Command):
+    """To the executor: what a remediation's runs did and printed so far. Nothing of it is kept.
+
+    Reply 200: ``{entries: [{target, mode, at, step | line}], next, more}``; ``next`` goes into ``after`` of
+    the command that asks for what follows, ``more`` says that there may be some already.
+    """
+
+    TYPE: ClassVar[str] = "show-progress"
+
+    remediation_id: UUID
+    after: str = Field(default="", max_length=20, pattern=r"^([0-9]{1,5}:[0-9]{1,9})?$")
 
 
 class ReportResult(Command):

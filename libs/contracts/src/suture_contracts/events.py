@@ -27,11 +27,12 @@ from suture_contracts.base import (
 )
 from suture_contracts.custody import Envelope
 from suture_contracts.report import Report
-from suture_contracts.script import Script, TemplateRef
+from suture_contracts.script import Script, SubmittedScript, TemplateRef
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
-Origin = Literal["template", "adapted", "novel", "reused", "predefined"]
+Origin = Literal["template", "adapted", "novel", "reused", "predefined", "operator"]
+"""Where a script comes from; ``operator``: somebody submitted it."""
 ConfidenceLevel = Literal["HIGH", "MEDIUM", "LOW"]
 Mode = Literal["check", "rehearse", "apply", "rollback"]
 ExecutionOutcome = Literal[
@@ -42,8 +43,12 @@ ExecutionOutcome = Literal[
 class Finding(Value):
     """What the analyzer made of the finding or vulnerability."""
 
-    kind: Literal["rca", "vulnerability"]
-    reference: Name = Field(description="The anomaly's or the vulnerability's id")
+    kind: Literal["rca", "vulnerability", "script"] = Field(
+        description="script: nothing was found, somebody submitted a script"
+    )
+    reference: Name = Field(
+        description="The anomaly's or the vulnerability's id, the submitted script's digest"
+    )
     category: Line
     details: Text
     suggested_actions: tuple[Line, ...] = ()
@@ -70,6 +75,9 @@ class RcaAnalyzed(RemediationEvent):
     template: Template | None = None
     predefined: Template | None = Field(default=None, description="The category's predefined action")
     targets: tuple[Target, ...] = ()
+    submitted: SubmittedScript | None = Field(
+        default=None, description="What is to be run, as it was submitted"
+    )
     start: Start = "automatic"
     requested_by: Principal | None = None
 
@@ -167,6 +175,7 @@ class RehearsalRequested(RemediationEvent):
     script: Script
     verdict: Envelope
     targets: tuple[Name, ...]
+    final: bool = Field(default=False, description="Nobody is asked for approval after it: it was the end")
 
 
 class RehearsalCompleted(RemediationEvent):
@@ -180,6 +189,7 @@ class RehearsalCompleted(RemediationEvent):
     rights: tuple[Line, ...] = ()
     missing: tuple[Line, ...] = ()
     detail: Text = ""
+    final: bool = False
 
 
 class ApprovalRequested(RemediationEvent):

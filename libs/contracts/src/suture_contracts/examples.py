@@ -10,7 +10,7 @@ from suture_contracts import commands, events, findings, ids
 from suture_contracts.base import Message, Principal
 from suture_contracts.custody import DsseSignature, Envelope
 from suture_contracts.report import Needs, Quality, Report, SafetyFinding
-from suture_contracts.script import Script, ScriptDocument, TemplateRef
+from suture_contracts.script import Script, ScriptDocument, SubmittedScript, TemplateRef
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
@@ -352,6 +352,17 @@ def _execution_completed() -> Message:
     )
 
 
+def _submitted() -> SubmittedScript:
+    return SubmittedScript(
+        script_type="bash",
+        body=f"#!/bin/bash\nset -euo pipefail\necho pool_size=20 >> {_CONFIG}\n",
+        verify=f"#!/bin/bash\ngrep -qx pool_size=20 {_CONFIG}\n",
+        writes=(_CONFIG,),
+        targets=("orders-host",),
+        title="pool.sh",
+    )
+
+
 def _command(role: str, **fields: Any) -> dict[str, Any]:
     asked = {"command_id": "7d1f", "principal": {"id": "ada", "role": role}}
     return {**asked, "issued_at": _AT, "expires_at": _AT + timedelta(minutes=5), **fields}
@@ -383,6 +394,7 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "target.updated": lambda: events.TargetUpdated(target=_target(), revision=2),
     "target.removed": lambda: events.TargetRemoved(target_id="orders-host", revision=3),
     "generate": lambda: commands.Generate(**_command("agent", finding=_rca_received())),
+    "submit-script": lambda: commands.SubmitScript(**_command("operator", script=_submitted())),
     "batch": lambda: commands.Batch(**_command("operator", day=date(2026, 1, 2))),
     "list-templates": lambda: commands.ListTemplates(**_command("operator")),
     "create-template": lambda: commands.CreateTemplate(**_command("supervisor", template=_template())),
@@ -406,6 +418,7 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "execute": lambda: commands.Execute(**_command("agent", script_id=_SCRIPT)),
     "stop": lambda: commands.Stop(**_command("operator", target_id="orders-host")),
     "resume": lambda: commands.Resume(**_command("operator", target_id="orders-host")),
+    "show-progress": lambda: commands.ShowProgress(**_command("operator", remediation_id=_REMEDIATION)),
     "report-result": lambda: commands.ReportResult(**_command("agent", script_id=_SCRIPT, status="SUCCESS")),
     "register-target": lambda: commands.RegisterTarget(**_command("operator", target=_target())),
     "remove-target": lambda: commands.RemoveTarget(**_command("operator", target_id="orders-host")),

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from suture_contracts.base import Digest, Line, Name, ScriptText, ScriptType, Value
 from suture_contracts.ids import sha256
 
+MAX_SUBMITTED_BYTES = 200_000
+"""What a script that somebody submits may take up as a document."""
 SCRIPT_TYPES: tuple[ScriptType, ...] = ("bash", "python", "kubernetes", "sql", "config")
 Path = Annotated[str, StringConstraints(min_length=2, max_length=1_000, pattern=r"^/[^\x00\n]*$")]
 Address = Annotated[str, StringConstraints(max_length=300, pattern=r"^[\w.\-\[\]:]+:[0-9]{1,5}$")]
@@ -62,6 +64,37 @@ class ScriptDocument(BaseModel):
         return json.dumps(
             self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
         )
+
+
+class SubmittedScript(Value):
+    """A script that somebody wrote themselves, and the registered targets that it is for.
+
+    ``verify``, ``rollback`` and ``writes`` mean what they mean in ``ScriptDocument``.
+    """
+
+    script_type: ScriptType
+    body: ScriptText = Field(min_length=1)
+    rollback: ScriptText = ""
+    verify: ScriptText = ""
+    writes: tuple[Path, ...] = Field(default=(), max_length=100)
+    targets: tuple[Name, ...] = Field(min_length=1, max_length=100)
+    limits: Limits = Limits()
+    egress: tuple[Address, ...] = Field(default=(), max_length=20)
+    title: Line = "a script of one's own"
+
+    @model_validator(mode="after")
+    def _usable(self) -> SubmittedScript:
+        if len(set(self.targets)) != len(self.targets):
+            raise ValueError("targets names one twice; name each once")
+        # It travels several times over in one message, as JSON in JSON.
+        if len(self.document().canonical().encode()) > MAX_SUBMITTED_BYTES:
+            raise ValueError(
+                f"body, verify and rollback together are longer than {MAX_SUBMITTED_BYTES} bytes"
+            )
+        return self
+
+    def document(self) -> ScriptDocument:
+        return ScriptDocument.model_validate(self.model_dump(include=set(ScriptDocument.model_fields)))
 
 
 class Script(Value):

@@ -49,6 +49,7 @@ COMMANDS: dict[str, type[Command]] = {
     message.TYPE: message
     for message in (
         commands.Generate,
+        commands.SubmitScript,
         commands.Batch,
         commands.ListTemplates,
         commands.CreateTemplate,
@@ -61,6 +62,7 @@ COMMANDS: dict[str, type[Command]] = {
         commands.Execute,
         commands.Stop,
         commands.Resume,
+        commands.ShowProgress,
         commands.ReportResult,
         commands.RegisterTarget,
         commands.RemoveTarget,
@@ -93,6 +95,7 @@ PUBLISHERS: dict[str, str] = {
 
 OWNERS: dict[str, str] = {
     "generate": "analyzer",
+    "submit-script": "analyzer",
     "batch": "analyzer",
     "list-templates": "analyzer",
     "create-template": "analyzer",
@@ -105,6 +108,7 @@ OWNERS: dict[str, str] = {
     "execute": "executor",
     "stop": "executor",
     "resume": "executor",
+    "show-progress": "executor",
     "report-result": "executor",
     "register-target": "executor",
     "remove-target": "executor",

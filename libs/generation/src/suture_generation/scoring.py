@@ -10,6 +10,7 @@ TEMPLATE_MATCH: dict[Origin, float] = {
     "reused": 0.9,
     "predefined": 0.75,
     "adapted": 0.6,
+    "operator": 0.25,
     "novel": 0.0,
 }
 SIMPLICITY: dict[Complexity, float] = {"low": 1.0, "medium": 0.5, "high": 0.0}

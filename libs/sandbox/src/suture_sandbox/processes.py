@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from suture_sandbox.kept import home, write_whole
-from suture_sandbox.protocol import RunLost, RunPlan, RunResult
+from suture_sandbox.protocol import MOST_PROGRESS, RunLost, RunPlan, RunResult
+from suture_sandbox.runner import progress
 
 _ATTEMPTS = 4
 _SOURCE = str(Path(__file__).resolve().parents[1])
@@ -81,6 +82,10 @@ class RunnerProcesses:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
+    async def progress(self, run_id: str) -> bytes:
+        """See ``Sandbox.progress``."""
+        return await asyncio.to_thread(_begun, self._work(run_id) / progress.FILE)
+
     async def forget(self, run_id: str) -> None:
         self._children.pop(run_id, None)
         await asyncio.to_thread(shutil.rmtree, self._work(run_id), True)
@@ -126,6 +131,14 @@ class RunnerProcesses:
             )
         self._children[run_id] = child
         return child.pid
+
+
+def _begun(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_PROGRESS)
+    except OSError:
+        return b""  # it has said nothing yet, or was forgotten
 
 
 async def _exited(pid: int) -> None:

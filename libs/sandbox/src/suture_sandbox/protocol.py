@@ -10,6 +10,9 @@ from suture_contracts.events import ExecutionOutcome, Mode
 from suture_contracts.script import Limits
 from suture_contracts.target import Target, TargetKind
 
+MOST_PROGRESS = 256 << 10
+"""What a run says of itself while it runs, in bytes at most."""
+
 
 class SandboxUnavailable(Exception):
     """This machine cannot give the isolation that a run needs: nothing is run. The argument says why."""
@@ -120,6 +123,13 @@ class Sandbox(Protocol):
 
     async def result(self, run_id: str) -> RunResult:
         """Wait for the end of a started run; raises ``RunLost``. May be cancelled and asked again."""
+        ...
+
+    async def progress(self, run_id: str) -> bytes:
+        """What the run did and printed so far: JSON lines ``{"at", "step"}`` and ``{"at", "line"}``, masked.
+
+        Empty where nothing is known. Never raises for a run that is not there, or a target out of reach.
+        """
         ...
 
     async def abort(self, run_id: str) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from suture_contracts.base import Principal, Start
-from suture_contracts.events import RcaAnalyzed
+from suture_contracts.events import Finding, RcaAnalyzed
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.ids import sha256
+from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
 from suture_generation.analysis import Analysis, Templates, analyze_rca, analyze_report
 
 MAX_TARGETS = 100
+
+
+_OF_SCRIPTS = "submit-script"
 
 
 class TooManyTargets(ValueError):
@@ -23,14 +27,27 @@ class TooManyTargets(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A finding or a vulnerability, how it is to start, and who asked for it (nobody: a detector)."""
+    """A finding, a vulnerability or somebody's own script, how it is to start, and who asked for it.
 
-    message: RcaReceived | VulnerabilityReported
+    Nobody asked where a detector published it.
+    """
+
+    message: RcaReceived | VulnerabilityReported | SubmittedScript
     start: Start
     requested_by: Principal | None = None
 
     @property
+    def type(self) -> str:
+        return _OF_SCRIPTS if isinstance(self.message, SubmittedScript) else self.message.TYPE
+
+    @property
+    def submitted(self) -> SubmittedScript | None:
+        return self.message if isinstance(self.message, SubmittedScript) else None
+
+    @property
     def systems(self) -> tuple[str, ...]:
+        if isinstance(self.message, SubmittedScript):
+            return self.message.targets
         return self.message.affected_systems
 
     @property
@@ -41,11 +58,11 @@ class Request:
 
     def digest(self) -> str:
         """Tells a repeated request from another one under the same id."""
-        return sha256(f"{self.message.TYPE}:{self.start}:{self.message.model_dump_json()}".encode())
+        return sha256(f"{self.type}:{self.start}:{self.message.model_dump_json()}".encode())
 
     def stored(self) -> dict[str, Any]:
         return {
-            "type": self.message.TYPE,
+            "type": self.type,
             "message": self.message.model_dump(mode="json"),
             "start": self.start,
             "requested_by": self.requested_by.model_dump() if self.requested_by else None,
@@ -53,13 +70,24 @@ class Request:
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Request:
-        model = RcaReceived if stored["type"] == RcaReceived.TYPE else VulnerabilityReported
+        model = _MODELS[stored["type"]]
         asker = stored["requested_by"]
         return cls(
             model.model_validate(stored["message"]),
             stored["start"],
             Principal.model_validate(asker) if asker else None,
         )
+
+
+_MODELS: dict[str, type[RcaReceived | VulnerabilityReported | SubmittedScript]] = {
+    RcaReceived.TYPE: RcaReceived,
+    VulnerabilityReported.TYPE: VulnerabilityReported,
+    _OF_SCRIPTS: SubmittedScript,
+}
+
+
+class UnfitTarget(ValueError):
+    """A script was submitted for a target that there is not, or that does not take its type."""
 
 
 class Registry:
@@ -87,7 +115,9 @@ class Registry:
             self._by_owner[known.owner].discard(target_id)
 
     def resolve(self, request: Request) -> tuple[Target, ...]:
-        """The targets that a request means, by id; raises ``TooManyTargets``."""
+        """The targets that a request means, by id; raises ``TooManyTargets`` or ``UnfitTarget``."""
+        if request.submitted is not None:
+            return self._named(request.submitted)
         found: set[str] = set()
         for system in request.systems:
             found |= self._by_name.get(system, set())
@@ -98,6 +128,15 @@ class Registry:
                 f"affected_systems means {len(found)} targets; one finding takes {MAX_TARGETS}"
             )
         return tuple(self._targets[target_id] for target_id in sorted(found))
+
+    def _named(self, script: SubmittedScript) -> tuple[Target, ...]:
+        """Each by its very id: somebody's own script goes nowhere else."""
+        for id in script.targets:
+            if id not in self._targets:
+                raise UnfitTarget(f"there is no target {id}")
+            if script.script_type not in self._targets[id].allowed_types:
+                raise UnfitTarget(f"target {id} does not take {script.script_type} scripts")
+        return tuple(self._targets[id] for id in script.targets)
 
 
 def names_of(target: Target) -> tuple[str, ...]:
@@ -110,6 +149,8 @@ def names_of(target: Target) -> tuple[str, ...]:
 
 
 def analyse(request: Request, targets: Sequence[Target], templates: Templates) -> Analysis:
+    if isinstance(request.message, SubmittedScript):
+        return _of_script(request.message)
     if isinstance(request.message, RcaReceived):
         return analyze_rca(request.message, targets, templates)
     return analyze_report(request.message, targets, templates)
@@ -124,6 +165,23 @@ def counted(analysis: Analysis, first: UUID) -> Analysis:
     """A finding that repeats another one: there is nothing to do beside it."""
     reason = f"it repeats a finding that is being remedied, and counts towards it: remediation {first}"
     return replace(analysis, actionable=False, reason=reason, template=None, predefined=None)
+
+
+def _of_script(script: SubmittedScript) -> Analysis:
+    """Nothing was found and nothing is to be written: the script is there."""
+    digest = sha256(script.document().canonical().encode())
+    finding = Finding(
+        kind="script",
+        reference=digest[:16],
+        category="Other",
+        details=f"somebody's own script: {script.title}",
+        affected_systems=script.targets,
+        severity="info",
+        confidence=1.0,
+        fingerprint=digest,
+    )
+    # How hard it is to get right, nobody rated.
+    return Analysis(True, "", finding, script.script_type, "medium", template=None, predefined=None)
 
 
 def event_of(
@@ -148,6 +206,7 @@ def event_of(
         template=analysis.template,
         predefined=analysis.predefined,
         targets=targets,
+        submitted=request.submitted,
         start=request.start,
         requested_by=request.requested_by,
     )

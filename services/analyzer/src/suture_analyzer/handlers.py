@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.base import Reply
@@ -11,6 +13,7 @@ from suture_contracts.commands import (
     DeleteTemplate,
     Generate,
     ListTemplates,
+    SubmitScript,
     UpdateTemplate,
 )
 from suture_contracts.events import TargetRegistered, TargetRemoved, TargetUpdated
@@ -48,7 +51,13 @@ class Handlers:
         command = received.message
         message = command.finding or command.vulnerability
         assert message is not None, "the command's own validation"  # noqa: S101
-        request = Request(message, command.start, command.principal)
+        return await self._open(Request(message, command.start, command.principal), received)
+
+    async def on_submit_script(self, received: Received[SubmitScript]) -> Reply:
+        command = received.message
+        return await self._open(Request(command.script, command.start, command.principal), received)
+
+    async def _open(self, request: Request, received: Received[Any]) -> Reply:
         remediation_id = await self._analyzer.open_remediation(request, received)
         body = {"remediation_id": str(remediation_id), "script_id": str(ids.script_id(remediation_id))}
         return Reply(status=202, body=body)

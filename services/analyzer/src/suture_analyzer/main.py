@@ -52,6 +52,7 @@ def build(settings: Settings) -> Service:
     service.on(events.TargetUpdated, handlers.on_target_registered)
     service.on(events.TargetRemoved, handlers.on_target_removed)
     service.command(commands.Generate, handlers.on_generate)
+    service.command(commands.SubmitScript, handlers.on_submit_script, roles=_OPERATORS)
     service.command(commands.Batch, handlers.on_batch, roles=_OPERATORS)
     service.command(commands.ListTemplates, handlers.on_list_templates)
     service.command(commands.CreateTemplate, handlers.on_create_template, roles=_WRITERS)

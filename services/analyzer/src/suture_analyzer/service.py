@@ -18,6 +18,7 @@ from suture_contracts.target import Target
 from suture_analyzer.domain import (
     Request,
     TooManyTargets,
+    UnfitTarget,
     analyse,
     changes_of,
     counted,
@@ -162,6 +163,13 @@ class Analyzer:
         except TooManyTargets as error:
             raise PermanentError(
                 str(error), field="affected_systems", remedy="submit one finding per group of systems"
+            ) from error
+        except UnfitTarget as error:
+            raise PermanentError(
+                str(error),
+                field="script.targets",
+                remedy="'suture targets list' shows the targets and what they take",
+                status=422,
             ) from error
 
 

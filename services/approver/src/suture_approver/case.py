@@ -106,13 +106,14 @@ def open_case(
         due = now + waits.awaiting_target
         asked = case.request(sequence, due, notify_only=True, awaiting_target=True)
         return _document(case, "awaiting_target", sequence + 1, now, due, body), (asked,)
-    if case.required == 0:
+    final = case.validated.start == "rehearsal"
+    if case.required == 0 and not final:
         events = (
             case.request(sequence, expiry, notify_only=True),
             case.approved(sequence + 1, signer, (), now, expiry),
         )
         return _document(case, "approved", sequence + 2, now, None, None) | _until(expiry), events
-    if wants_rehearsal(case.confidence.level, policy):
+    if final or wants_rehearsal(case.confidence.level, policy):
         script = case.validated.script
         rehearsal = RehearsalRequested(
             **case.head(sequence),
@@ -120,6 +121,7 @@ def open_case(
             script=script,
             verdict=case.validated.verdict,
             targets=case.targets,
+            final=final,
         )
         due = now + policy.rehearsal.timeout
         return _document(case, "awaiting_rehearsal", sequence + 1, now, due, body), (rehearsal,)
@@ -145,6 +147,7 @@ def _document(
         "targets": list(case.targets),
         "template": validated.template.id if validated.template else None,
         "requested_by": by.id if by else None,
+        "final_rehearsal": validated.start == "rehearsal",
         "confidence": case.confidence.model_dump(mode="json"),
         "approvers_required": case.required,
         "approvals": [],

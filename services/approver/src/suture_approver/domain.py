@@ -13,7 +13,14 @@ from suture_contracts.events import Confidence, ConfidenceLevel, Origin, Run
 from suture_approver.policy import Breaker, Policy
 
 State = Literal[
-    "awaiting_target", "awaiting_rehearsal", "awaiting_approval", "approved", "denied", "expired", "lapsed"
+    "awaiting_target",
+    "awaiting_rehearsal",
+    "awaiting_approval",
+    "approved",
+    "denied",
+    "expired",
+    "lapsed",
+    "rehearsed",
 ]
 WAITING: tuple[State, ...] = ("awaiting_target", "awaiting_rehearsal", "awaiting_approval")
 UNKNOWN_RECORD = 0.5
@@ -72,9 +79,10 @@ def _parts(evidence: Evidence, policy: Policy) -> dict[str, float]:
 def _caps(evidence: Evidence, policy: Policy, parts: Mapping[str, float]) -> list[str]:
     caps, least = policy.caps, policy.caps.rca_confidence_below
     blocked, removed = ", ".join(evidence.blocked_targets)[:800], ", ".join(evidence.removed_targets)[:800]
-    # The first three hold under every policy.
+    # The first four hold under every policy.
     rules = (
         (evidence.origin == "novel", "a novel script"),
+        (evidence.origin == "operator", "somebody's own script"),
         (evidence.reversibility == "none", "it cannot be taken back"),
         (not evidence.template_proven, "its template revision is not proven yet"),
         (caps.any_warning and evidence.warnings > 0, f"the validation has {evidence.warnings} warning(s)"),

@@ -6,6 +6,7 @@ from suture_chassis.custody import RevokedKey
 from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_contracts import ids
+from suture_contracts.base import RemediationEvent
 from suture_contracts.events import RehearsalCompleted
 
 from suture_approver.case import Document, denial
@@ -34,7 +35,11 @@ class Waiting:
                 field="rehearsal_id",
                 remedy="name the rehearsal_id of a rehearsal.requested; drop this one",
             )
-        if document["revision"] == rehearsal.revision:
+        if document["revision"] != rehearsal.revision:
+            return
+        if document.get("final_rehearsal"):
+            await self._end_rehearsed(document, rehearsal, received)
+        else:
             await self._ask(document, rehearsal, received)
 
     async def pass_due(self) -> int:
@@ -47,6 +52,9 @@ class Waiting:
     async def _move_on(self, document: Document) -> None:
         if document["state"] != "awaiting_rehearsal":
             await self._expire(document, "nobody decided in time")
+            return
+        if document.get("final_rehearsal"):
+            await self._expire(document, "the rehearsal was not answered in time")
             return
         try:
             await self._ask(document, None, None)
@@ -80,27 +88,41 @@ class Waiting:
             "due": due,
             "expires_at": due,
         }
-        try:
-            await self._approvals.update(
-                document["_id"],
-                guard={"sequence": document["sequence"]},
-                change={"$set": change},
-                events=(asked,),
-                cause=received,
-            )
-        except Conflict:
-            # A decision, a newer revision or the timer was first.
+        await self._write(document, change, (asked,), received)
+
+    async def _end_rehearsed(
+        self, document: Document, rehearsal: RehearsalCompleted, received: Received[RehearsalCompleted]
+    ) -> None:
+        """It was asked for a rehearsal alone: nobody is asked for anything."""
+        if document["state"] != "awaiting_rehearsal":
             return
+        change = {
+            "state": "rehearsed",
+            "sequence": document["sequence"] + 1,
+            "rehearsal": rehearsal.outcome,
+            "due": None,
+            "expires_at": None,
+            "validated": None,
+        }
+        await self._write(document, change, (), received)
 
     async def _expire(self, document: Document, reason: str) -> None:
         event = denial(document, principal=None, reason=reason, cause=document["cause"])
         change = {"state": "expired", "sequence": document["sequence"] + 1, "due": None, "validated": None}
+        await self._write(document, change, (event,), None)
+
+    async def _write(
+        self,
+        document: Document,
+        change: Document,
+        events: tuple[RemediationEvent, ...],
+        received: Received[RehearsalCompleted] | None,
+    ) -> None:
+        guard = {"sequence": document["sequence"]}
         try:
             await self._approvals.update(
-                document["_id"],
-                guard={"sequence": document["sequence"]},
-                change={"$set": change},
-                events=(event,),
+                document["_id"], guard=guard, change={"$set": change}, events=events, cause=received
             )
         except Conflict:
+            # A decision, a newer revision or the timer was first.
             return

@@ -84,6 +84,7 @@ def test_a_novel_script_is_never_high_even_where_a_policy_rates_novelty_highly()
     generous = POLICY.model_copy(update={"confidence": rules})
     assert assess(replace(BEST, origin="novel"), generous).caps == ("a novel script",)
     assert assess(replace(BEST, origin="novel"), generous).level == "MEDIUM"
+    assert assess(replace(BEST, origin="operator"), generous).level == "MEDIUM"
 
 
 def test_a_complex_change_from_a_template_is_medium() -> None:

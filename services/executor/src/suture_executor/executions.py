@@ -75,6 +75,7 @@ def of_rehearsal(received: Received[RehearsalRequested], sha256: str, instance: 
         "sha256": sha256,
         "script": event.script.document,
         "targets": list(event.targets),
+        "final": event.final,
         "reversibility": "none",
         "not_after": None,
         "sequence": 0,
@@ -166,6 +167,7 @@ def rehearsed(document: Document, found: Rehearsed) -> RehearsalCompleted:
         rights=tuple(right[:1_000] for right in (*rights, *found.rights)),
         missing=found.missing,
         detail=found.detail[:19_000],
+        final=document.get("final", False),
     )
 
 

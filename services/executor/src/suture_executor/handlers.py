@@ -12,10 +12,12 @@ from suture_contracts.commands import (
     RemoveTarget,
     ReportResult,
     Resume,
+    ShowProgress,
     Stop,
 )
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
 
+from suture_executor.progress import Progress
 from suture_executor.service import Executor
 from suture_executor.starts import Starts
 from suture_executor.switch import Switch
@@ -23,11 +25,14 @@ from suture_executor.targets import Targets
 
 
 class Handlers:
-    def __init__(self, executor: Executor, starts: Starts, targets: Targets, switch: Switch) -> None:
+    def __init__(
+        self, executor: Executor, starts: Starts, targets: Targets, switch: Switch, progress: Progress
+    ) -> None:
         self._executor = executor
         self._starts = starts
         self._targets = targets
         self._switch = switch
+        self._progress = progress
 
     async def on_script_approved(self, received: Received[ScriptApproved]) -> None:
         await self._executor.take_approval(received)
@@ -40,6 +45,9 @@ class Handlers:
 
     async def on_execute(self, received: Received[Execute]) -> Reply:
         return await self._starts.execute(received)
+
+    async def on_show_progress(self, received: Received[ShowProgress]) -> Reply:
+        return await self._progress.show(received)
 
     async def on_report_result(self, received: Received[ReportResult]) -> Reply:
         return await self._starts.report(received)

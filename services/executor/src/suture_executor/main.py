@@ -17,6 +17,7 @@ from suture_contracts.commands import (
     RemoveTarget,
     ReportResult,
     Resume,
+    ShowProgress,
     Stop,
 )
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
@@ -30,6 +31,7 @@ from suture_sandbox.secrets import Secrets
 from suture_executor.driver import Driver
 from suture_executor.handlers import Handlers
 from suture_executor.locks import Locks
+from suture_executor.progress import Progress
 from suture_executor.reconciler import Reconciler
 from suture_executor.runs import Runs
 from suture_executor.sandboxes import Sandboxes
@@ -71,7 +73,8 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
         return await switch.has_ended(execution_id)
 
     locks = Locks(store.collection("target_locks"), has_ended)
-    runs = Runs(sandboxes, stops, lambda: targets.hidden, log)
+    progress = Progress(sandboxes)
+    runs = Runs(sandboxes, stops, progress, lambda: targets.hidden, log)
     begun = store.documents("executions_begun")
     driver = Driver(
         documents, begun, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
@@ -103,7 +106,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     service.background("sandboxes", let_go_at_the_end)
     service.background("reconciler", reconciler.run)
     service.background("stop switch", reconciler.keep_fresh)
-    _subscribe(service, Handlers(executor, starts, targets, switch))
+    _subscribe(service, Handlers(executor, starts, targets, switch, progress))
     return service
 
 
@@ -112,6 +115,7 @@ def _subscribe(service: Service, handlers: Handlers) -> None:
     service.on(RehearsalRequested, handlers.on_rehearsal_requested)
     service.on(RollbackRequested, handlers.on_rollback_requested)
     service.command(Execute, handlers.on_execute)
+    service.command(ShowProgress, handlers.on_show_progress)
     service.command(ReportResult, handlers.on_report_result)
     service.command(Stop, handlers.on_stop, roles=_SWITCH)
     service.command(Resume, handlers.on_resume, roles=_SWITCH)

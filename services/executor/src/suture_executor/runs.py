@@ -12,6 +12,7 @@ from suture_sandbox.protocol import RunLost, RunPlan, RunResult, SandboxUnavaila
 
 from suture_executor import domain
 from suture_executor.executions import Document, RehearsalOutcome, Rehearsed, script_of
+from suture_executor.progress import Progress
 from suture_executor.sandboxes import Sandboxes
 from suture_executor.stops import Stops
 
@@ -31,11 +32,13 @@ class Runs:
         self,
         sandboxes: Sandboxes,
         stops: Stops,
+        progress: Progress,
         hidden: Callable[[], tuple[str, ...]],
         log: FilteringBoundLogger,
     ) -> None:
         self.sandboxes = sandboxes
         self._stops = stops
+        self._progress = progress
         self._hidden = hidden
         self._log = log
         self._running: dict[str, Target] = {}
@@ -125,12 +128,15 @@ class Runs:
     async def _result(self, document: Document, target: Target, mode: Mode) -> RunResult:
         plan = self._plan(document, target, mode)
         self._running[plan.run_id] = target
+        self._progress.begin(document["remediation_id"], plan.run_id, target, mode)
         try:
             sandbox = self.sandboxes.of(target)
             await sandbox.start(plan)
             if mode != "rollback" and self._stops.stopped([target.id]) == "abort":
                 await sandbox.abort(plan.run_id)
-            return await sandbox.result(plan.run_id)
+            result = await sandbox.result(plan.run_id)
+            await self._progress.end(document["remediation_id"], plan.run_id)
+            return result
         except SandboxUnavailable as error:
             self._log.error("sandbox_unavailable", run=plan.run_id, reason=str(error))
             outcome = (

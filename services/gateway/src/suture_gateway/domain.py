@@ -24,6 +24,7 @@ RANKS: Final = {
     "approved": 50,
     "denied": 51,
     "expired": 52,
+    "rehearsed": 53,
     "applying": 60,
     "unknown": 65,
     "not_applied": 70,
@@ -46,6 +47,7 @@ TERMINAL: Final = frozenset(
         "rejected",
         "denied",
         "expired",
+        "rehearsed",
         "not_applied",
         "already_remediated",
         "succeeded",
@@ -58,13 +60,25 @@ WAITING: Final = frozenset({"awaiting_target", "awaiting_approval"})
 UNSETTLED: Final = frozenset({"received", "analyzed", "generated", "refused"})
 """The states in which a usable script is still being made."""
 
+RUNNING: Final = frozenset({"awaiting_rehearsal", "approved", "applying", "rolling_back"})
+"""The states in which something may run, and may have something to say."""
+
 _WORDS: Final[dict[str, ExecutionWord]] = {
     "succeeded": "SUCCESS",
     "already_remediated": "SUCCESS",
     "rolled_back": "ROLLED_BACK",
     "unknown": "UNKNOWN",
     **dict.fromkeys(
-        ("rejected", "denied", "expired", "not_applied", "rollback_failed", "generation_failed", "no_action"),
+        (
+            "rejected",
+            "denied",
+            "expired",
+            "rehearsed",
+            "not_applied",
+            "rollback_failed",
+            "generation_failed",
+            "no_action",
+        ),
         "FAILED",
     ),
 }

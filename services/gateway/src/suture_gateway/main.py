@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from pydantic import Field
@@ -21,6 +22,8 @@ from suture_gateway.projection import Projection
 from suture_gateway.rate import RateLimit
 from suture_gateway.reads import Remediations
 from suture_gateway.watchers import Watchers
+
+_PROGRESS_CALLS = 4
 
 
 class Settings(ChassisSettings):
@@ -69,12 +72,27 @@ def build(settings: Settings) -> Service:
     service.background("position", projection.keep_position)
     service.background("heads", heads.run)
     reads = Remediations(remediations, watchers, settings.gateway_most_waiting, projection.write)
-    app = create_app(_api(service, settings, reads, idempotency))
+    closing = asyncio.Event()
+
+    async def end_streams_at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closing.set()
+
+    service.background("streams", end_streams_at_the_end)
+    app = create_app(_api(service, settings, reads, idempotency, closing))
     service.serve(app, settings.gateway_host, settings.gateway_port)
     return service
 
 
-def _api(service: Service, settings: Settings, reads: Remediations, idempotency: IdempotencyKeys) -> Api:
+def _api(
+    service: Service,
+    settings: Settings,
+    reads: Remediations,
+    idempotency: IdempotencyKeys,
+    closing: asyncio.Event,
+) -> Api:
     async def away() -> str | None:
         missing = await service.missing()
         return f"not ready: {', '.join(missing)}" if missing else None
@@ -91,6 +109,8 @@ def _api(service: Service, settings: Settings, reads: Remediations, idempotency:
             Entries(service.store.collection("journal")), service.store.collection("journal_heads")
         ),
         ready=away,
+        progress_calls=asyncio.Semaphore(_PROGRESS_CALLS),
+        closing=closing,
     )
 
 

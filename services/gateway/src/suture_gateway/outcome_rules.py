@@ -32,7 +32,8 @@ def on_rehearsal_completed(event: RehearsalCompleted) -> tuple[Fields, States]:
     rehearsal = event.model_dump(
         mode="json", include={"rehearsal_id", "revision", "outcome", "diff", "rights", "missing", "detail"}
     )
-    return {"rehearsal": (event.revision, rehearsal)}, []
+    states: States = [("rehearsed", event.revision)] if event.final else []
+    return {"rehearsal": (event.revision, rehearsal)}, states
 
 
 def on_approval_requested(event: ApprovalRequested) -> tuple[Fields, States]:

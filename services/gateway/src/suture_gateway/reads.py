@@ -6,7 +6,8 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -121,19 +122,8 @@ class Remediations:
         document = await self.get(remediation_id)
         if seconds <= 0 or (document is not None and until(document)):
             return document
-        if self._left <= 0:
-            raise TooManyWaiting
-        self._left -= 1
-        try:
-            return await self._wait(remediation_id, until, seconds)
-        finally:
-            self._left += 1
-
-    async def _wait(
-        self, remediation_id: str, until: Callable[[Document], bool], seconds: float
-    ) -> Document | None:
         deadline = asyncio.get_running_loop().time() + seconds
-        with self._watchers.watching(remediation_id) as changed:
+        with self.watching(remediation_id) as changed:
             while True:
                 changed.clear()
                 document = await self.get(remediation_id)
@@ -144,6 +134,18 @@ class Remediations:
                     await asyncio.wait_for(changed.wait(), min(left, _LOOK_AGAIN_SECONDS))
                 except TimeoutError:
                     pass
+
+    @contextmanager
+    def watching(self, remediation_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set at each change of it. Raises ``TooManyWaiting``."""
+        if self._left <= 0:
+            raise TooManyWaiting
+        self._left -= 1
+        try:
+            with self._watchers.watching(remediation_id) as changed:
+                yield changed
+        finally:
+            self._left += 1
 
 
 def _cursor(document: Document) -> str:

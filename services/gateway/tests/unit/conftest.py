@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -173,4 +174,6 @@ def _alone(keys: Path, store: AsyncMongoClient[dict[str, Any]]) -> Api:
         letters=DeadLetters(Publisher(lambda seconds: None, nothing)),
         journal=JournalReads(Entries(store["gateway"]["journal"]), store["gateway"]["journal_heads"]),
         ready=away,
+        progress_calls=asyncio.Semaphore(1),
+        closing=asyncio.Event(),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from suture_contracts.base import Complexity, Reversibility
 from suture_contracts.events import ModelUse, Origin, RcaAnalyzed, ScriptGenerated, ScriptGenerationFailed
-from suture_contracts.script import Script, ScriptDocument, TemplateRef
+from suture_contracts.script import Script, ScriptDocument, SubmittedScript, TemplateRef
 from suture_contracts.template import Template
 from suture_generation.analysis import SUSPECTED
 from suture_generation.errors import GenerationError
@@ -75,8 +75,10 @@ class Planner:
     cache: TemplateCache = field(default_factory=TemplateCache)
 
     def first(self, analysis: RcaAnalyzed) -> Step:
-        """Template, else model, else the category's predefined action."""
+        """What somebody submitted; else template, else model, else the category's predefined action."""
         history = History()
+        if analysis.submitted is not None:
+            return _submitted(analysis.submitted, analysis.complexity, history)
         if analysis.template is not None:
             made = self._render(analysis, analysis.template, "template", history)
             if isinstance(made, Made):
@@ -118,6 +120,13 @@ class Planner:
         if not targets:
             document = _as_draft(document)
         return Made(document, origin, template.reversibility, template.complexity, template, history)
+
+
+def _submitted(script: SubmittedScript, complexity: Complexity, history: History) -> Made:
+    document = script.document()
+    return Made(
+        document, "operator", "compensating" if document.rollback else "exact", complexity, None, history
+    )
 
 
 def _as_draft(document: ScriptDocument) -> ScriptDocument:

@@ -15,7 +15,15 @@ from suture_sandbox.archives import config_archive, host_archive
 from suture_sandbox.host.connection import Connection, Failed, Unreachable
 from suture_sandbox.host.reach import HostReach, reach_of
 from suture_sandbox.kept import home
-from suture_sandbox.protocol import Reached, RunLost, RunPlan, RunResult, SandboxUnavailable
+from suture_sandbox.protocol import (
+    MOST_PROGRESS,
+    Reached,
+    RunLost,
+    RunPlan,
+    RunResult,
+    SandboxUnavailable,
+)
+from suture_sandbox.runner import progress
 from suture_sandbox.runner.bounds import PATH
 from suture_sandbox.secrets import Secrets
 
@@ -106,6 +114,15 @@ class HostSandbox:
             )
         except (Unreachable, Failed):
             return  # its deadline ends it
+
+    async def progress(self, run_id: str) -> bytes:
+        """See ``Sandbox.progress``."""
+        try:
+            reach, connection = self._connection(self._plan(run_id))
+            path = shlex.quote(f"{reach.state}/runs/{run_id}/{progress.FILE}")
+            return await connection.ask(f"head -c {MOST_PROGRESS} {path} 2>/dev/null || true")
+        except (SandboxUnavailable, Unreachable, Failed, RunLost):
+            return b""
 
     async def forget(self, run_id: str) -> None:
         path = self._path(run_id)

@@ -14,7 +14,7 @@ from suture_sandbox.kubernetes.cluster import Cluster, Refused, Unreachable
 from suture_sandbox.kubernetes.manifests import parse
 from suture_sandbox.kubernetes.reach import KubernetesReach
 from suture_sandbox.kubernetes.records import Record
-from suture_sandbox.protocol import RunResult
+from suture_sandbox.protocol import MOST_PROGRESS, RunResult
 from suture_sandbox.runner.cluster.claim import unpacked
 from suture_sandbox.runner.cluster.main import RESULT
 
@@ -122,6 +122,15 @@ class Run:
         """The claim as it is, if there is one."""
         path = self._path("/apis/coordination.k8s.io/v1", "leases", objects.claim_name(self._record.plan))
         return await patiently(lambda: self._cluster.find(path))
+
+    async def log(self) -> str:
+        """What its pod printed so far, each line with its time; nothing where there is no pod."""
+        pods = [pod for pod in (await self._pods())["items"] if trouble.has_started(pod)]
+        if not pods:
+            return ""
+        path = self._path("/api/v1", "pods", pods[-1]["metadata"]["name"]) + "/log"
+        most = str(MOST_PROGRESS)
+        return await self._cluster.text("GET", path, timestamps="true", limitBytes=most)
 
     async def clean(self) -> None:
         """Let the Job go by itself after a while; plan and policy at once. Claim and snapshot stay."""

@@ -12,6 +12,7 @@ from suture_contracts.target import Target, TargetKind
 
 from suture_sandbox.kept import home
 from suture_sandbox.kubernetes.clusters import Clusters
+from suture_sandbox.kubernetes.progress import as_progress
 from suture_sandbox.kubernetes.reach import KubernetesReach, reach_of
 from suture_sandbox.kubernetes.records import Record, Records
 from suture_sandbox.protocol import Reached, RunLost, RunPlan, RunResult, SandboxUnavailable
@@ -98,6 +99,18 @@ class KubernetesSandbox:
                 record.result = await self._go_on(record, run, ended)
             self._records.keep(self._with_mark(record))
         return record.result.model_copy(update={"rights": record.result.rights or record.rights})
+
+    async def progress(self, run_id: str) -> bytes:
+        """See ``Sandbox.progress``: what the pod's log says, masked there already."""
+        from suture_sandbox.kubernetes.cluster import Refused, Unreachable
+
+        record = self._records.find(run_id)
+        if record is None:
+            return b""
+        try:
+            return as_progress(await (await self._run(record)).log())
+        except (Refused, Unreachable, SandboxUnavailable):
+            return b""
 
     async def abort(self, run_id: str) -> None:
         """SIGTERM for what runs; it takes back what it did, within the pod's grace.

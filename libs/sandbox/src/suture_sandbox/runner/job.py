@@ -8,6 +8,7 @@ import time
 from suture_sandbox.runner import cage
 from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.output import Tail
+from suture_sandbox.runner.progress import Progress
 from suture_sandbox.runner.tree import digest
 
 TYPE_CHECKING = False
@@ -35,7 +36,9 @@ class Job:
         self.started = time.monotonic()
         self.tail = Tail(self.plan["limits"]["output_bytes"])
         self.exit_code: int | None = None
+        self.progress = Progress(self.work, self.plan["secrets"])
         self._alive_fd = alive_fd
+        self._ran_body = False
 
     @property
     def script_user(self) -> int | None:
@@ -65,7 +68,19 @@ class Job:
                     return "more written than the limits allow"
             return ""
 
-        return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
+        self.progress.step(self._step(phase))
+        tail.watcher = self.progress.put
+        try:
+            return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
+        finally:
+            self.progress.end()
+
+    def _step(self, phase: str) -> str:
+        """What watchers hear of a phase; the verification before the body is the check."""
+        if phase == "verify":
+            return "verify" if self._ran_body else "check"
+        self._ran_body = True
+        return phase if phase == "rollback" else str(self.plan["mode"])
 
     def verifies(self, stage: Stage | None, *, network: bool, tail: Tail | None = None) -> bool | None:
         """Whether the verification passes, with nothing writable; ``None`` where the plan has none."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MASK = "[masked]"
 _PATTERNS = (
     re.compile(
@@ -23,8 +27,11 @@ class Tail:
         self._limit = limit
         self._kept = bytearray()
         self.dropped = 0
+        self.watcher: Callable[[bytes], None] | None = None
 
     def put(self, data: bytes) -> None:
+        if self.watcher is not None:
+            self.watcher(data)
         self._kept += data
         surplus = len(self._kept) - self._limit
         if surplus > 0:

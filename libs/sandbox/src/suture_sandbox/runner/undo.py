@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def take_back(job: Job, detail: str) -> dict[str, Any]:
     """Bring an unfinished run's paths back to its snapshot, prove it, and say ``rolled_back`` or not."""
+    job.progress.step("rollback")
     before = snapshot.load(os.path.join(job.claim, "snapshot")) or {}
     after: Entries = read_json(os.path.join(job.claim, "after.json")) or {}
     problem = _restore(job, before, after)
@@ -32,6 +33,7 @@ def take_back(job: Job, detail: str) -> dict[str, Any]:
 
 def roll_back_success(job: Job) -> dict[str, Any]:
     """Restore what a successful run changed, only while everything still is as that run left it."""
+    job.progress.step("rollback")
     finished = read_json(os.path.join(job.claim, "apply.json"))
     before = snapshot.load(os.path.join(job.claim, "snapshot")) or {}
     after: Entries = read_json(os.path.join(job.claim, "after.json")) or {}

@@ -12,6 +12,7 @@ from suture_gateway.http import (
     actions,
     audit,
     dead_letters,
+    events,
     problems,
     remediations,
     scripts,
@@ -45,7 +46,9 @@ def create_app(api: Api) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    routers = [m.router for m in (scripts, actions, templates, remediations, targets, dead_letters, audit)]
+    routers = [
+        m.router for m in (scripts, actions, templates, remediations, events, targets, dead_letters, audit)
+    ]
     for router in routers:
         app.include_router(router)
 

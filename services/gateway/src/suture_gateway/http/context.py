@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -49,6 +50,10 @@ class Api:
     letters: DeadLetters
     journal: JournalReads
     ready: Callable[[], Awaitable[str | None]]
+    progress_calls: asyncio.Semaphore
+    """So many may ask at once what runs print: the executor has other things to do."""
+    closing: asyncio.Event
+    """Set when the service stops: streams end then."""
 
 
 def api_of(request: Request) -> Api:

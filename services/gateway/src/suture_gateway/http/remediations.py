@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from suture_contracts import commands
-from suture_contracts.base import Principal
+from suture_contracts.base import Principal, Reply
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 
 from suture_gateway.domain import TERMINAL, WAITING
@@ -18,7 +18,7 @@ from suture_gateway.http.bodies import MAX_BODY_BYTES, documented, json_body, pa
 from suture_gateway.http.context import api_of, send
 from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
 from suture_gateway.http.problems import problem
-from suture_gateway.http.requests import BatchRequest, ReasonRequest
+from suture_gateway.http.requests import BatchRequest, ReasonRequest, ScriptRequest
 from suture_gateway.reading import state_of
 from suture_gateway.reads import Document
 from suture_gateway.views import remediation_summary, remediation_view
@@ -59,6 +59,19 @@ async def submit_vulnerability(request: Request, caller: Reader) -> JSONResponse
     return await _open(request, caller, vulnerability=vulnerability, start=vulnerability.start)
 
 
+@router.post(
+    "/scripts", status_code=202, openapi_extra=documented(ScriptRequest), responses=described(202, Opened)
+)
+async def submit_script(
+    request: Request, caller: Operator, body: Annotated[ScriptRequest, Depends(json_body(ScriptRequest))]
+) -> JSONResponse:
+    """Submit a script of one's own for registered targets: it is validated, approved by others, and run.
+
+    With ``start`` ``rehearsal`` it is rehearsed instead, and that is its end.
+    """
+    return _opened(await send(request, caller, commands.SubmitScript, script=body.script(), start=body.start))
+
+
 @router.post("/vulnerabilities/batch", status_code=202, openapi_extra=documented(BatchRequest))
 async def open_batch(
     request: Request, caller: Operator, body: Annotated[BatchRequest, Depends(json_body(BatchRequest))]
@@ -72,7 +85,10 @@ async def open_batch(
 
 
 async def _open(request: Request, caller: Principal, **fields: object) -> JSONResponse:
-    reply = await send(request, caller, commands.Generate, **fields)
+    return _opened(await send(request, caller, commands.Generate, **fields))
+
+
+def _opened(reply: Reply) -> JSONResponse:
     location = {"Location": f"/api/remediations/{reply.body['remediation_id']}"}
     return JSONResponse(reply.body, 202, location)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 from suture_contracts.base import Digest, Fraction, Line, Name, ScriptText, ScriptType, Severity, Start, Text
 from suture_contracts.findings import Category, Confidence, RcaReceived, VulnerabilityReported
+from suture_contracts.script import SubmittedScript
 from suture_contracts.target import TargetKind
 
 
@@ -107,6 +108,19 @@ class FindingRequest(RcaReceived):
 
 class VulnerabilityRequest(VulnerabilityReported):
     """The fields of ``vulnerability.reported``."""
+
+
+class ScriptRequest(SubmittedScript):
+    """A script of one's own; a field that is not known is a misspelling."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: Start = Field(
+        default="automatic", description="rehearsal: it is validated and rehearsed, and never runs"
+    )
+
+    def script(self) -> SubmittedScript:
+        return SubmittedScript.model_validate(self.model_dump(exclude={"start"}))
 
 
 class BatchRequest(BaseModel):

@@ -9,6 +9,7 @@ from suture_sandbox.runner.database import engines
 from suture_sandbox.runner.database.engines import CLAIMS, CLAIMS_TABLE, Duplicate, Lost, Refused
 from suture_sandbox.runner.database.rows import shown
 from suture_sandbox.runner.output import masked
+from suture_sandbox.runner.progress import Progress
 from suture_sandbox.runner.tree import hashed
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ class Job:
         self.plan: dict[str, Any] = raw["plan"]
         self.database: dict[str, Any] = raw["database"]
         self.isolation: list[str] = raw["isolation"]
+        self.progress = Progress(raw["work"], [])
         self.claim_id = f"{self.plan['claim_id']}:{self.plan['target']}"
         self.started = time.monotonic()
         self.aborted = False

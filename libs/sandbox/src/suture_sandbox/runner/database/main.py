@@ -39,6 +39,7 @@ def main(work: str) -> int:
 
     signal.signal(signal.SIGTERM, on_term)
     job.aborted = os.path.exists(os.path.join(work, "abort"))
+    job.progress.step(raw["plan"]["mode"])
     try:
         result = _MODES[raw["plan"]["mode"]](job)
     except Lost as lost:
