@@ -19,9 +19,8 @@ def released_templates() -> tuple[Template, ...]:
     """Every packaged template, by id."""
     folder = files("suture_generation") / "templates"
     found = [entry for entry in folder.iterdir() if entry.name.endswith(".yaml")]
-    return tuple(
-        parse_template(entry.read_text("utf-8")) for entry in sorted(found, key=lambda entry: entry.name)
-    )
+    templates = (parse_template(entry.read_text("utf-8")) for entry in found)
+    return tuple(sorted(templates, key=lambda template: template.id))
 
 
 def parse_template(text: str) -> Template:
