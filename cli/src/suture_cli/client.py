@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -83,6 +84,33 @@ class Client:
             wait = max(0.0, min(_LONGEST_WAIT_SECONDS, until - time.monotonic()))
             if wait <= 0:
                 return
+
+    def events(self, remediation_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Name and data of each event of the remediation as it comes, until ``end``, however long."""
+        import httpx
+
+        path, last = f"/api/remediations/{remediation_id}/events", ""
+        while True:
+            try:
+                with self._http.stream(
+                    "GET", path, headers={"Last-Event-ID": last} if last else {}
+                ) as stream:
+                    if stream.status_code >= 400:
+                        stream.read()
+                        _content(stream)
+                    name = ""
+                    for line in stream.iter_lines():
+                        key, _, value = line.partition(": ")
+                        name, last = (value if key == "event" else name), (value if key == "id" else last)
+                        if key == "data":
+                            yield name, dict(json.loads(value))
+                            if name == "end":
+                                return
+            except (httpx.TransportError, ValueError) as error:
+                raise Unreachable(
+                    f"the events of {remediation_id} broke off: {error}", remedy="watch it again"
+                ) from None
+            time.sleep(POLL_SECONDS)
 
     def _by_prefix(self, prefix: str) -> str:
         if len(prefix) < _SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef-"):

@@ -21,12 +21,10 @@ def follow(
     quiet: bool = False,
     stop_for_someone: bool = True,
     ends: Callable[[str], bool] = is_end,
-    each: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Prints each state as it comes, until an end, until someone must act, or until ``seconds`` are over.
 
-    Returns the remediation as it was last seen and the exit code for its state. ``each`` gets every new state
-    entry instead of its being printed.
+    Returns the remediation as it was last seen and the exit code for its state.
     """
     shown = 0
     document: dict[str, Any] = {"remediation_id": remediation_id, "state": "received", "states": []}
@@ -34,9 +32,7 @@ def follow(
         for document in client.changes(remediation_id, seconds):
             states = document.get("states") or []
             for entry in states[shown:]:
-                if each is not None:
-                    each(entry)
-                elif not quiet:
+                if not quiet:
                     print_state(entry)
             shown = len(states)
             state = str(document.get("state"))
@@ -49,6 +45,31 @@ def follow(
     if not quiet:
         click.echo(f"still {plain(document.get('state'))}; 'suture watch {remediation_id}' goes on", err=True)
     return document, WAITING
+
+
+def follow_live(
+    client: Client, remediation_id: str, each: Callable[[str, Mapping[str, Any]], None] | None
+) -> int:
+    """Prints states, steps and output as they come, until the end; returns the exit code for it.
+
+    ``each`` gets every event's name and data instead of its being printed.
+    """
+    state = "received"
+    with interrupted_quietly():
+        for name, data in client.events(remediation_id):
+            if name == "state":
+                state = str(data.get("state"))
+            if each is not None:
+                each(name, data)
+            elif name == "state":
+                print_state(data)
+            elif name == "step":
+                click.echo(f"          {plain(data.get('step'))} on {plain(data.get('target'))}")
+            elif name == "output":
+                click.echo(f"          | {plain(data.get('line'))}")
+            elif name == "end":
+                _explain({**data, "remediation_id": remediation_id}, quiet=False)
+    return exit_code(state)
 
 
 def print_state(entry: Mapping[str, Any], *, prefix: str = "") -> None:

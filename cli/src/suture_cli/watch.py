@@ -10,7 +10,7 @@ import click
 
 from suture_cli.client import Client, open_client
 from suture_cli.failures import interrupted_quietly
-from suture_cli.follow import follow, print_state
+from suture_cli.follow import follow_live, print_state
 from suture_cli.options import json_option, role_option
 from suture_cli.terminal import print_json
 
@@ -24,20 +24,16 @@ _MOST = 200
 @json_option
 @click.pass_context
 def watch(ctx: click.Context, identifier: str | None, role: str | None, as_json: bool) -> None:
-    """Show the states of remediation ID as they come, until its end; without ID those of all, until Ctrl-C.
+    """Show states, steps and output of remediation ID as they come, until its end.
 
-    With --json each state is one JSON object a line.
+    Without ID the states of all, until Ctrl-C. With --json each is one JSON object a line.
     """
     with open_client(role, "operator") as client:
         if identifier is None:
             watch_all(client, as_json)
         else:
             remediation_id = str(client.remediation(identifier)["remediation_id"])
-            each = _json_printer(remediation_id) if as_json else None
-            _, code = follow(
-                client, remediation_id, seconds=None, quiet=as_json, stop_for_someone=False, each=each
-            )
-            ctx.exit(code)
+            ctx.exit(follow_live(client, remediation_id, _json_printer(remediation_id) if as_json else None))
 
 
 def watch_all(client: Client, as_json: bool, rounds: int | None = None) -> None:
@@ -71,4 +67,8 @@ def _print_new(entry: Mapping[str, Any], known: int, as_json: bool) -> None:
 
 
 def _json_printer(remediation_id: str) -> Any:
-    return lambda state: print_json({"remediation_id": remediation_id, **state})
+    def each(name: str, data: Mapping[str, Any]) -> None:
+        if name != "end":
+            print_json({"remediation_id": remediation_id, **data})
+
+    return each

@@ -33,6 +33,16 @@ class Gateway:
         """Answers for one remediation that is a state further at each look."""
         seen = [_document(states[: count + 1], fields) for count in range(len(states))]
         self.on("GET", f"/api/remediations/{REMEDIATION}", *((200, document) for document in seen))
+        events = [("state", entry) for entry in seen[-1]["states"]]
+        self.events(*events, ("end", {"state": states[-1], "error": fields.get("error")}))
+
+    def events(self, *events: tuple[str, dict[str, Any]]) -> None:
+        """The stream of the remediation's events."""
+        text = "".join(
+            f"event: {name}\nid: {number};0:0\ndata: {json.dumps(data)}\n\n"
+            for number, (name, data) in enumerate(events)
+        )
+        self.on("GET", f"/api/remediations/{REMEDIATION}/events", (200, text.encode()))
 
     def bodies(self, method: str) -> list[Any]:
         return [body for verb, _, body, _ in self.requests if verb == method]

@@ -177,6 +177,22 @@ def test_watch_shows_every_state_and_ends_with_the_remediation(running: Any, sut
     assert result.exit_code == 0
 
 
+def test_watch_shows_steps_and_output_harmlessly(running: Any, suture: Suture) -> None:
+    running.remediation("applying", "succeeded")
+    running.events(
+        ("state", {"state": "applying", "at": "2026-01-01T10:00:00+00:00"}),
+        ("step", {"target": "orders-api", "mode": "apply", "at": 1.0, "step": "verify"}),
+        ("output", {"target": "orders-api", "mode": "apply", "at": 1.0, "line": "\x1b[31mred"}),
+        ("state", {"state": "rolled_back", "at": "2026-01-01T10:00:00+00:00"}),
+        ("end", {"state": "rolled_back", "error": "the verification failed"}),
+    )
+    result = suture("watch", REMEDIATION)
+    assert "verify on orders-api" in result.stdout
+    assert "| \\x1b[31mred" in result.stdout
+    assert "the verification failed" in result.stdout
+    assert result.exit_code == 1
+
+
 def test_watch_json_prints_one_object_a_state(running: Any, suture: Suture) -> None:
     running.remediation("received", "rejected")
     result = suture("watch", REMEDIATION, "--json")
