@@ -70,6 +70,10 @@ format: setup ## let ruff format and fix what it can
 schemas: setup ## write the committed JSON Schemas and the AsyncAPI document from the models
 	@$(bin)/python -m suture_contracts.schemas
 
+.PHONY: rules-page
+rules-page: setup ## write docs/rules.md, the safety rules, from their data
+	@$(bin)/python -m suture_safety.rules_page > docs/rules.md
+
 .PHONY: bench-pipeline
 bench-pipeline: setup ## pipelines a second beside a Celery chain; ends with one line of JSON
 	@$(bin)/python -m bench.pipeline

@@ -9,7 +9,7 @@ from suture_cli.decision import announce, decide, read_script
 from suture_cli.options import json_option, role_option
 
 
-@click.command(short_help="Let a script run.")
+@click.command()
 @click.argument("identifier", metavar="ID")
 @click.option("--reason", default="", help="Why; kept with the approval.")
 @click.option(

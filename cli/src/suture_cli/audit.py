@@ -26,7 +26,7 @@ _MOST_SHOWN = 100
 _SHOWN_DIGEST = 16
 
 
-@click.group(short_help="Check the journal of everything that happened.")
+@click.group()
 def audit() -> None:
     """Check the journal of everything that happened, and show a remediation's entries."""
 

@@ -13,7 +13,7 @@ from suture_cli.terminal import print_json
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
-@click.command(short_help="Open remediations for reported vulnerabilities.")
+@click.command()
 @click.option("--severity", "severities", type=click.Choice(SEVERITIES), multiple=True, default=("critical",))
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of which day the batch is. [default: today]")
 @click.option("--on-request", is_flag=True, help="Nothing runs before its 'execute'.")

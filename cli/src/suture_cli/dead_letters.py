@@ -18,7 +18,7 @@ _PATH = "/api/dead-letters"
 _LABEL = 10
 
 
-@click.group(name="dead-letters", short_help="Look after messages that no service could take.")
+@click.group(name="dead-letters")
 def dead_letters() -> None:
     """List, show, replay and drop the messages that no service could take."""
 

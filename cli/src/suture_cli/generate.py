@@ -18,7 +18,7 @@ MAX_LINE_BYTES = 1_048_576
 PROVIDERS = ("none", "openai", "anthropic")
 
 
-@click.command(short_help="Generate scripts for findings and vulnerabilities, without a running system.")
+@click.command()
 @click.argument("file", default="-")
 @click.option("--batch", is_flag=True, help="FILE has one JSON object a line. [default: one object]")
 @click.option("--provider", type=click.Choice(PROVIDERS), default="none", show_default=True)

@@ -11,28 +11,31 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    "demo": "suture_cli.demo:demo",
-    "up": "suture_cli.up:up",
-    "down": "suture_cli.up:down",
-    "submit": "suture_cli.submit:submit",
-    "run": "suture_cli.run:run",
-    "watch": "suture_cli.watch:watch",
-    "list": "suture_cli.list:list_remediations",
-    "show": "suture_cli.show:show",
-    "approve": "suture_cli.approve:approve",
-    "deny": "suture_cli.deny:deny",
-    "rollback": "suture_cli.rollback:rollback",
-    "validate": "suture_cli.validate:validate",
-    "generate": "suture_cli.generate:generate",
-    "batch": "suture_cli.batch:batch",
-    "templates": "suture_cli.templates:templates",
-    "targets": "suture_cli.targets:targets",
-    "dead-letters": "suture_cli.dead_letters:dead_letters",
-    "audit": "suture_cli.audit:audit",
-    "stop": "suture_cli.stop:stop",
-    "resume": "suture_cli.stop:resume",
+    "demo": ("suture_cli.demo:demo", "Break a real service in six ways and let a whole system repair it."),
+    "up": ("suture_cli.up:up", "Start broker, store and services on free loopback ports."),
+    "down": ("suture_cli.up:down", "End what 'suture up' started in this folder."),
+    "submit": ("suture_cli.submit:submit", "Submit a finding or a vulnerability."),
+    "run": ("suture_cli.run:run", "Have a script of your own checked, approved and run."),
+    "watch": ("suture_cli.watch:watch", "Follow states as they come."),
+    "list": ("suture_cli.list:list_remediations", "List the remediations, newest first."),
+    "show": ("suture_cli.show:show", "Show all that is known of a remediation."),
+    "approve": ("suture_cli.approve:approve", "Let a script run."),
+    "deny": ("suture_cli.deny:deny", "Refuse a script."),
+    "rollback": ("suture_cli.rollback:rollback", "Take a fix back."),
+    "validate": ("suture_cli.validate:validate", "Check scripts for what could do harm."),
+    "generate": ("suture_cli.generate:generate", "Generate scripts, without a running system."),
+    "batch": ("suture_cli.batch:batch", "Open remediations for reported vulnerabilities."),
+    "templates": ("suture_cli.templates:templates", "List, show, test, add, edit and delete templates."),
+    "targets": ("suture_cli.targets:targets", "Register, list, check and remove targets."),
+    "dead-letters": (
+        "suture_cli.dead_letters:dead_letters",
+        "Look after messages that no service could take.",
+    ),
+    "audit": ("suture_cli.audit:audit", "Check the journal of everything that happened."),
+    "stop": ("suture_cli.stop:stop", "Let nothing start any more; rollbacks stay possible."),
+    "resume": ("suture_cli.stop:resume", "Let starts happen again."),
 }
-"""Each command's name, and the module and attribute where its click command is."""
+"""Each command's name, the module and attribute where its click command is, and its line in the list."""
 
 
 class LazyGroup(click.Group):
@@ -44,11 +47,17 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name].split(":")
+        place, _ = COMMANDS[cmd_name]
+        module, attribute = place.split(":")
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name]} is not a click command")
+            raise TypeError(f"{place} is not a click command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list from ``COMMANDS`` alone: to say what there is must not import all of it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

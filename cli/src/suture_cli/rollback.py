@@ -13,7 +13,7 @@ from suture_cli.terminal import print_json
 _ENDS = ("rolled_back", "rollback_failed", "unknown")
 
 
-@click.command(cls=WaitCommand, short_help="Take a fix back.")
+@click.command(cls=WaitCommand)
 @click.argument("identifier", metavar="ID")
 @click.option("--reason", default="", help="Why; kept with the order.")
 @wait_option

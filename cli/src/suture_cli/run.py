@@ -19,7 +19,7 @@ from suture_cli.terminal import part, plain, print_json
 _TYPES = ("bash", "python", "kubernetes", "sql", "config")
 
 
-@click.command(cls=WaitCommand, short_help="Run a script of one's own.")
+@click.command(cls=WaitCommand)
 @click.argument("file")
 @click.option(
     "--target", "targets", multiple=True, required=True, help="The registered target; may be repeated."

@@ -16,7 +16,7 @@ from suture_cli.terminal import STYLES, clock, part, plain, print_json
 _LABEL = 14
 
 
-@click.command(short_help="Show all that is known of a remediation.")
+@click.command()
 @click.argument("identifier", metavar="ID")
 @role_option("operator")
 @json_option

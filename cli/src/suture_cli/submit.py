@@ -18,7 +18,7 @@ from suture_cli.terminal import print_json
 PATHS = {"finding": "/api/findings", "vulnerability": "/api/vulnerabilities"}
 
 
-@click.command(cls=WaitCommand, short_help="Submit a finding or a vulnerability.")
+@click.command(cls=WaitCommand)
 @click.argument("file")
 @wait_option
 @click.option("--key", help="Idempotency key: submitting again with the same one changes nothing.")

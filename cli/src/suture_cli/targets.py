@@ -15,7 +15,7 @@ from suture_cli.options import json_option, role_option
 from suture_cli.terminal import plain, print_json, print_table
 
 
-@click.group(short_help="Register, list, check and remove targets.")
+@click.group()
 def targets() -> None:
     """Register, list, check and remove targets: the only things that Suture changes."""
 

@@ -20,7 +20,7 @@ PATH = "/api/generative-remediation/templates"
 _OF_THE_SYSTEM = ("origin", "proven", "revision")
 
 
-@click.group(short_help="List, show, test, add, edit and delete templates.")
+@click.group()
 def templates() -> None:
     """List, show, test, add, edit and delete templates: what scripts are made from. Supervisors write."""
 

@@ -21,7 +21,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _WIDEST = 200
 
 
-@click.command(short_help="Check scripts for what could do harm.")
+@click.command()
 @click.argument("files", metavar="FILE...", nargs=-1)
 @click.option(
     "--type", "script_type", type=click.Choice(_TYPES), help="What they are. [default: as name and text say]"

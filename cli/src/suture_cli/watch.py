@@ -18,7 +18,7 @@ _POLL_ALL_SECONDS = 1.0
 _MOST = 200
 
 
-@click.command(short_help="Follow states as they come.")
+@click.command()
 @click.argument("identifier", metavar="[ID]", required=False)
 @role_option("operator")
 @json_option

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NOT_RULES = (
     "programs.yaml",
     "paths.yaml",
+    # Other languages' rules: read by their own analysers, when a text of theirs comes.
     "python.yaml",
     "sql.yaml",
     "config.yaml",
@@ -122,14 +123,11 @@ class Rulebook:
 @cache
 def rulebook() -> Rulebook:
     """The rulebook; read on first use, not on import."""
-    documents = {name: _load(text) for name, text in _sources().items() if name.endswith(".yaml")}
-    classes = compile_classes(documents["paths.yaml"])
-    programs = _programs(documents["programs.yaml"])
+    classes = compile_classes(data("paths.yaml"))
+    programs = _programs(data("programs.yaml"))
+    documents = [data(name) for name in _sources() if name.endswith(".yaml") and name not in _NOT_RULES]
     rules = tuple(
-        _rule(entry, document, classes, programs)
-        for name, document in documents.items()
-        if name not in _NOT_RULES
-        for entry in document["rules"]
+        _rule(entry, document, classes, programs) for document in documents for entry in document["rules"]
     )
     return Rulebook(rules, programs, classes["credentials"])
 
