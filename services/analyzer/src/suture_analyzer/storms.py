@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from suture_chassis.documents import Written
 from suture_chassis.errors import Conflict, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Store
@@ -31,8 +32,10 @@ class Storms:
         ours = str(remediation_id)
         for _ in range(_TRIES):
             try:
-                await self._documents.insert({"_id": fingerprint, **self._begun(ours)}, cause=cause)
-                # Inserted, or this very message was here before: the document says as what.
+                begun = {"_id": fingerprint, **self._begun(ours)}
+                if await self._documents.insert(begun, cause=cause) is Written.APPLIED:
+                    return None
+                # This very message was here before: the document says as what.
                 known = await self._documents.get(fingerprint) or {"first": ours}
                 return _other(known["first"], ours)
             except Conflict as conflict:
