@@ -6,9 +6,8 @@ Exit codes: 0 done (succeeded, already_remediated, no_action); 1 another termina
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+from suture_chassis.launch import load
 
 COMMANDS = {
     "demo": ("suture_cli.demo:demo", "Break a real service in six ways and let a whole system repair it."),
@@ -49,7 +48,7 @@ class LazyGroup(click.Group):
             return None
         place, _ = COMMANDS[cmd_name]
         module, attribute = place.split(":")
-        command = getattr(import_module(module), attribute)
+        command = getattr(load(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{place} is not a click command")
         return command

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from suture_safety.matching import Matcher, compile_matcher
 from suture_safety.paths import compile_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from suture_contracts.report import Level
 
     from suture_safety.bash.command import Command
@@ -34,7 +36,7 @@ _NOT_RULES = (
 _SERVICES = ("cloud", "database", "backups")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule: what it finds and why that matters; ``fires`` and ``silent`` are examples."""
 
@@ -49,7 +51,12 @@ class Rule:
     programs: tuple[str, ...]
     assigns: tuple[str, ...]
     others: bool
-    matches: Matcher
+    compile: Callable[[], Matcher]
+
+    @cached_property
+    def matches(self) -> Matcher:
+        """Compiled when its program is first met: a text meets few of the rules."""
+        return self.compile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +199,7 @@ def _rule(
         programs=tuple(dict.fromkeys((*_texts(merged.get("programs")), *named))),
         assigns=_texts(merged.get("assigns")),
         others=bool(merged.get("others")),
-        matches=compile_matcher(merged, commands, classes),
+        compile=partial(compile_matcher, merged, commands, classes),
     )
 
 
