@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from suture_chassis.custody.trust import CHECK_SECONDS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -28,6 +30,7 @@ def test_a_verdict_whose_key_was_revoked_is_given_anew_and_asked_about_again(
 
     system.stack.keys.renew("validator")
     system.stack.services["validator"].kill()  # it is started again at once, with its new key
+    time.sleep(CHECK_SECONDS + 0.5)  # until the others have read the trust store again
 
     assert approve(system, first).status_code == 409
     assert program.config.read_text().endswith("pool_size=5\n")

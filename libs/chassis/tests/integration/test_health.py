@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from suture_chassis import consumers
 from suture_chassis.app import Service
 from suture_contracts.events import RcaAnalyzed
 from suture_testkit.waiting import eventually
@@ -25,7 +26,15 @@ async def test_a_started_service_is_live_and_ready(http) -> None:
     assert ready.json() == {"status": "ready", "service": "analyzer", "missing": []}
 
 
-async def test_a_queue_that_was_deleted_is_named_and_made_again(http, wire, finding) -> None:
+async def test_a_queue_that_was_deleted_is_named_and_made_again(http, wire, finding, monkeypatch) -> None:
+    seen = asyncio.Event()
+    declare = consumers.declare_topology
+
+    async def once_it_was_seen(connection) -> None:
+        await seen.wait()
+        await declare(connection)
+
+    monkeypatch.setattr(consumers, "declare_topology", once_it_was_seen)
     queue = await wire.channel.get_queue("analyzer.rca.received", ensure=False)
     await queue.delete(if_unused=False, if_empty=False)
 
@@ -37,6 +46,7 @@ async def test_a_queue_that_was_deleted_is_named_and_made_again(http, wire, find
         return (await http.get("/health/ready")).status_code == 200
 
     await eventually(named)
+    seen.set()
     await eventually(ready, within=20)
     await wire.publish(finding, id="1", source="detector")
     await wire.expect(RcaAnalyzed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def trust(tmp_path: Path) -> TrustStore:
-    TrustStore.add(tmp_path / "trust.json", *map(TrustedKey.of, (GATEWAY, APPROVER, EXECUTOR)))
+    # The module may have been imported long before its tests run.
+    since = NOW - timedelta(minutes=1)
+    keys = [TrustedKey.of(signer, not_before=since) for signer in (GATEWAY, APPROVER, EXECUTOR)]
+    TrustStore.add(tmp_path / "trust.json", *keys)
     return TrustStore.load(tmp_path / "trust.json")
 
 
