@@ -29,7 +29,8 @@ class Description:
 @cache
 def catalogue() -> dict[str, Description]:
     """All rules by id, in the order of their ids."""
-    found = {one.id: one for one in (*_of_bash(), *_of_python(), *_of_powershell(), *_described())}
+    families = (_of_bash(), _of_python(), _of_powershell(), _of_sql(), _described())
+    found = {one.id: one for family in families for one in family}
     return dict(sorted(found.items()))
 
 
@@ -53,6 +54,12 @@ def _of_python() -> Iterator[Description]:
 def _of_powershell() -> Iterator[Description]:
     for rule in data("powershell.yaml")["rules"]:
         yield _from(f"powershell.{rule['id']}", "powershell", rule, rule["why"])
+
+
+def _of_sql() -> Iterator[Description]:
+    for rule in data("sql.yaml")["postgres"]:
+        message = rule["message"]
+        yield _from(f"sql.{rule['id']}", "sql", rule, f"{message[:1].upper()}{message[1:]}.")
 
 
 def _described() -> Iterator[Description]:
