@@ -191,6 +191,9 @@ def _transaction(body: Node, script: Script) -> None:
 
 def _setting(body: Node, script: Script) -> None:
     name = str(body.get("name", "")).lower()
+    if body.get("kind") == "VAR_RESET" and name in ("master", "slave", "replica"):
+        # MySQL's way to drop its logs reads as a setting here, and PostgreSQL has none of these names.
+        script.report("server")
     script.settings.add(name)
     if name in ("session_replication_role", "row_security", "default_transaction_read_only"):
         script.report("protection-off", f"sets {name}: triggers, keys or row rules may not hold meanwhile")
