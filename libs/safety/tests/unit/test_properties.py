@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 import time
 from collections.abc import Callable
 from functools import cache
@@ -44,10 +45,10 @@ def mutated(examples: tuple[str, ...]) -> st.SearchStrategy[str]:
     return st.builds(cut, st.sampled_from(examples), st.integers(0, 400), st.integers(0, 12), patch)
 
 
-def severities(text: str) -> dict[str, int]:
+def severities(text: str, kind: TextType = "bash") -> dict[str, int]:
     """The rules that block or warn, each with the worst severity it has here."""
     found: dict[str, int] = {}
-    for one in analyse(text, "bash").findings:
+    for one in analyse(text, kind).findings:
         if one.severity != "info":
             found[one.rule_id] = max(found.get(one.rule_id, 0), RANK[one.severity])
     return found
@@ -143,6 +144,30 @@ def test_a_harmless_rewriting_loses_no_finding_and_no_severity(
     for text in FIRES:
         after = severities(rewrite(text))
         if gone := {rule for rule, rank in as_written(text).items() if after.get(rule, 0) < rank}:
+            lost[text] = gone
+    assert lost == {}
+
+
+OTHERS: tuple[tuple[TextType, str, str], ...] = (
+    ("python", "# why\n{}\n# done\n", ""),
+    ("python", "if True:\n{}\n", "    "),
+    ("python", "def work():\n{}\n\n\nwork()\n", "    "),
+    ("powershell", "# why\n{}\n# done\n", ""),
+    ("powershell", "& {{\n{}\n}}\n", ""),
+    ("powershell", "if ($true) {{\n{}\n}}\n", "  "),
+    ("sql", "-- why\n\n{}\n-- done\n", ""),
+    ("sql", "SELECT 1;\n{}\n", ""),
+)
+
+
+@pytest.mark.parametrize(("kind", "form", "indent"), OTHERS)
+def test_nor_does_one_in_another_language(kind: TextType, form: str, indent: str) -> None:
+    lost = {}
+    for text in KNOWN[kind]:
+        after = severities(form.format(textwrap.indent(text, indent)), kind)
+        # Only a text that holds no statement stops being one when another statement stands beside it.
+        before = {rule: rank for rule, rank in severities(text, kind).items() if rule != "sql.empty"}
+        if gone := {rule for rule, rank in before.items() if after.get(rule, 0) < rank}:
             lost[text] = gone
     assert lost == {}
 
