@@ -151,6 +151,14 @@ async def test_a_change_by_someone_else_while_the_body_runs_is_not_overwritten(t
     assert target.config.read_text() == "edited by hand\n"
 
 
+async def test_what_is_not_as_it_was_when_the_change_was_approved_is_left_alone(target, make_file) -> None:
+    make_file("edited since\n")
+    result = await target.run(target.fix(), expected={str(target.config): "absent"})
+    assert (result.outcome, result.exit_code) == ("not_applied", None)
+    assert f"not as it was when the change was approved: {target.config}" in result.detail
+    assert target.config.read_text() == "edited since\n"
+
+
 async def test_an_approval_that_expired_on_the_way_runs_nothing(target) -> None:
     result = await target.run(target.fix(), not_after=time.time() - 1)
     assert (result.outcome, result.exit_code) == ("not_applied", None)
