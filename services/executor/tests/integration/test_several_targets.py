@@ -44,12 +44,13 @@ def lines(tmp_path: Path) -> Path:
     return path
 
 
-async def apply(runs: Runs, lines: Path, body: str) -> list[Run]:
+async def apply(runs: Runs, lines: Path, body: str, verify: str = "", names: Any = NAMES) -> list[Run]:
     script = ScriptDocument(
         script_type="bash",
         body=body,
+        verify=verify,
         writes=(str(lines),),
-        targets=NAMES,
+        targets=names,
         limits=Limits(timeout_seconds=20),
     )
     document: dict[str, Any] = {
@@ -59,7 +60,7 @@ async def apply(runs: Runs, lines: Path, body: str) -> list[Run]:
         "reversibility": "exact",
         "not_after": datetime.now(UTC) + timedelta(minutes=1),
     }
-    return await runs.apply(document, [target(name, lines) for name in NAMES])
+    return await runs.apply(document, [target(name, lines) for name in names])
 
 
 def target(id: str, lines: Path) -> Target:
@@ -107,3 +108,25 @@ async def test_what_someone_else_changes_meanwhile_on_the_canary_is_not_applied_
     assert outcomes(done) == [("canary", "not_applied")]
     assert "changed by someone else meanwhile" in done[0].detail
     assert lines.read_text() == "theirs\n"
+
+
+async def test_an_abort_of_one_target_takes_back_what_is_in_place_there_and_nothing_else(
+    runs, lines, tmp_path
+) -> None:
+    other = tmp_path / "other" / "lines"
+    other.parent.mkdir()
+    other.write_text("")
+    applying = [
+        asyncio.create_task(
+            apply(runs, path, f"echo ours >> {path}", f"grep -q ours {path} && sleep 4", (name,))
+        )
+        for name, path in (("canary", lines), ("other", other))
+    ]
+    async with asyncio.timeout(30):
+        while not (lines.read_text() and other.read_text()):
+            await asyncio.wait(applying, timeout=0.05)
+    await runs.abort("canary")
+    aborted, left = [(await one)[0] for one in applying]
+    assert (aborted.outcome, "aborted" in aborted.detail) == ("rolled_back", True)
+    assert lines.read_text() == ""
+    assert (left.outcome, other.read_text()) == ("succeeded", "ours\n")
