@@ -147,6 +147,7 @@ def _runs(remediation: Mapping[str, Any]) -> Iterator[str]:
             yield plain(f"    {run['detail']}")
         yield from _output(run.get("output_tail"))
         yield from _changed(run)
+        yield from _undoing(run)
 
 
 def _output(tail: object) -> Iterator[str]:
@@ -155,12 +156,27 @@ def _output(tail: object) -> Iterator[str]:
             yield f"    | {line}"
 
 
+def _indented(text: object) -> Iterator[str]:
+    for line in plain(text or "", lines=True).rstrip("\n").split("\n"):
+        if line:
+            yield f"      {line}"
+
+
 def _changed(run: Mapping[str, Any]) -> Iterator[str]:
     before, after = run.get("before") or {}, run.get("after") or {}
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
         if old != new:
             yield plain(f"    changed {path}: {_digest(old)} -> {_digest(new)}")
+    yield from _indented(run.get("diff"))
+
+
+def _undoing(run: Mapping[str, Any]) -> Iterator[str]:
+    if run.get("snapshot"):
+        yield plain(f"    snapshot: {run['snapshot']}")
+    if run.get("undo"):
+        yield "    to undo it by hand, where 'suture rollback' cannot:"
+        yield from _indented(run["undo"])
 
 
 def _digest(value: object) -> str:

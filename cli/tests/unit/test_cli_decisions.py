@@ -117,10 +117,22 @@ def test_show_has_what_the_runs_did(running: Any, suture: Suture) -> None:
         "output_tail": "one\ntwo\x1b[2J\n",
         "before": {"/srv/b": "1" * 64},
         "after": {"/srv/b": "2" * 64},
+        "snapshot": "/var/lib/suture/claims/e",
+        "diff": "--- /srv/b\n+host=\x1b[2Jdb\n",
+        "undo": "install -T -- '/var/lib/suture/claims/e/snapshot/1' '/srv/b'",
     }
     running.remediation("received", "rolled_back", runs=[run])
     shown = suture("show", REMEDIATION).stdout
-    for text in ("exit code 3 in 1.2 s", "verification failed", "    | one", "isolation: bubblewrap"):
+    for text in (
+        "exit code 3 in 1.2 s",
+        "verification failed",
+        "    | one",
+        "isolation: bubblewrap",
+        "changed /srv/b",
+        "      --- /srv/b",
+        "snapshot: /var/lib/suture/claims/e",
+        f"      {run['undo']}",
+    ):
         assert text in shown
     assert "\x1b[2J" not in shown
 

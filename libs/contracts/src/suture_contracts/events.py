@@ -270,7 +270,8 @@ class ExecutionStarted(RemediationEvent):
 class Run(Value):
     """What happened on one target.
 
-    ``before`` and ``after`` are digests of what was to change, by path or object.
+    ``before`` and ``after`` are digests of what was to change, by path or object; ``diff`` is the change as
+    text, ``undo`` are the shell commands that take it back by hand, from ``snapshot``.
     """
 
     target: Name
@@ -283,6 +284,8 @@ class Run(Value):
     detail: Text = ""
     isolation: tuple[str, ...] = ()
     seconds: float = 0.0
+    diff: Text = ""
+    undo: Text = ""
 
 
 class ExecutionCompleted(RemediationEvent):

@@ -27,9 +27,10 @@ _SHELL_TYPES = ("bash", "python")
 def analyse_document(document: ScriptDocument) -> Report:
     """Body, rollback and verification, each finding with its part; what they do against what is declared.
 
-    ``reversibility``: ``exact`` when all it changes are declared files or a cluster's objects that start
-    nothing which comes to an end of its own, ``compensating`` when it changes other state and there is a
-    rollback, ``none`` otherwise. Never raises.
+    ``reversibility``: ``exact`` when all it changes are declared files, a cluster's objects that start
+    nothing which comes to an end of its own, or a database's rows and indexes that the runner keeps and puts
+    back; ``compensating`` when it changes other state and there is a rollback, or deletes rows; ``none``
+    otherwise. Never raises.
     """
     budget = Budget()
     kind = document.script_type
@@ -140,8 +141,13 @@ def _reversibility(document: ScriptDocument, analyses: dict[Part, Analysis]) -> 
     rolls_back = bool(document.rollback.strip())
     if document.script_type == "kubernetes" and body.readable and set(body.effects.states) <= {"cluster"}:
         return "exact"  # the runner keeps every object and puts it back
+    if document.script_type == "sql" and body.readable:
+        from suture_safety.sql_undo import undone_by_runner
+
+        kept = undone_by_runner(document.body)
+        return "compensating" if kept == "none" and rolls_back else kept
     if document.script_type in ("kubernetes", "sql"):
-        return "compensating" if rolls_back else "none"
+        return "compensating" if rolls_back and body.readable else "none"
     files = all(_is_declared(path, document.writes) for path in body.effects.writes)
     if body.readable and body.effects.complete and not body.effects.states and files:
         return "exact"

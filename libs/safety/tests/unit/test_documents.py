@@ -138,6 +138,42 @@ def test_manifests_are_exact_where_objects_put_back_undo_all_of_it(kind: str, re
     assert given.reversibility == reversibility
 
 
+@pytest.mark.parametrize(
+    ("body", "rollback", "reversibility"),
+    [
+        ("UPDATE orders SET state = 'open' WHERE id = 7", "", "exact"),
+        (
+            "INSERT INTO orders (id, at) VALUES (7, now());\nUPDATE orders SET a = 1 WHERE id = 8;",
+            "",
+            "exact",
+        ),
+        ("UPDATE orders SET a = 1 WHERE id IN (SELECT max(id) FROM old_orders)", "", "exact"),
+        ("UPDATE orders SET a = 1 WHERE id = 7", "UPDATE orders SET a = 0 WHERE id = 7", "exact"),
+        ("CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_at ON orders (at)", "", "exact"),
+        ("DELETE FROM orders WHERE id = 7", "", "compensating"),
+        ("ALTER TABLE orders ADD COLUMN a text", "ALTER TABLE orders DROP COLUMN a", "compensating"),
+        ("ALTER TABLE orders ADD COLUMN a text", "", "none"),
+        ("UPDATE orders SET a = 1 WHERE id = 7; TRUNCATE orders", "", "none"),
+        ("UPDATE orders SET a = 1 WHERE id = archive(7)", "", "none"),
+        ("UPDATE orders SET a = mine.lower(a) WHERE id = 7", "", "none"),
+        ("UPDATE orders SET a = 1 FROM old WHERE old.id = orders.id", "", "none"),
+        ("WITH gone AS (DELETE FROM old RETURNING id) INSERT INTO orders SELECT id FROM gone", "", "none"),
+        ("INSERT INTO orders (id) VALUES (7) ON CONFLICT (id) DO UPDATE SET a = 1", "", "none"),
+        ("CREATE INDEX IF NOT EXISTS orders_at ON orders (at)", "", "none"),
+        ("CREATE INDEX ON orders (at)", "", "none"),
+        ("UPDATE orders SET a = 1", "", "none"),
+        ("VACUUM FULL orders", "", "none"),
+        ("UPDATE `orders` SET a = 1 WHERE id = 7", "", "none"),
+        ("-- nothing", "", "none"),
+    ],
+)
+def test_sql_is_exact_where_the_runner_keeps_all_that_changes(
+    body: str, rollback: str, reversibility: str
+) -> None:
+    given = _report(body, script_type="sql", writes=(), verify="SELECT true", rollback=rollback)
+    assert given.reversibility == reversibility
+
+
 def test_a_verification_by_manifests_may_name_parts_of_objects_and_must_be_objects() -> None:
     body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n"
     part = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nstatus: {readyReplicas: 1}\n"

@@ -63,8 +63,8 @@ class RunPlan(BaseModel):
 class RunResult(BaseModel):
     """What happened. ``before`` and ``after`` are digests by path or object.
 
-    ``isolation`` is what was in force. A rehearsal also says which ``rights`` the run needs on its target,
-    and which of them are ``missing``.
+    ``isolation`` is what was in force; ``undo`` are shell commands that take the change back by hand. A
+    rehearsal also says which ``rights`` the run needs on its target, and which of them are ``missing``.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -82,6 +82,7 @@ class RunResult(BaseModel):
     isolation: tuple[str, ...] = ()
     seconds: float = 0.0
     diff: str = ""
+    undo: str = ""
     rights: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 

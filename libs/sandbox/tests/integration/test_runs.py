@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -16,6 +17,30 @@ async def test_a_fix_is_put_in_place_and_verified(target) -> None:
     assert result.before[str(target.config)] == "absent"
     assert "bubblewrap" in result.isolation
     assert "network: none" in result.isolation
+
+
+async def test_a_success_says_what_changed_where_the_snapshot_is_and_how_to_undo_it(
+    target, make_file
+) -> None:
+    make_file("broken\npassword=hunter2\n", 0o640)
+    before = {name: (entry[0], entry[-1]) for name, entry in target.state().items()}
+    new = f"{target.config.parent}/it's new"
+    body = f'set -eu\necho host=db > {target.config}\nmkdir "{new}"\necho a > "{new}/file"\n'
+    result = await target.run(body, writes=(str(target.config), new))
+    assert result.outcome == "succeeded"
+    assert "-broken\n" in result.diff
+    assert "+host=db\n" in result.diff
+    assert "hunter2" not in result.diff
+    assert str(result.snapshot) in result.undo
+    undone = await asyncio.create_subprocess_exec("bash", "-euc", result.undo)
+    assert await undone.wait() == 0
+    assert {name: (entry[0], entry[-1]) for name, entry in target.state().items()} == before
+
+
+async def test_what_was_taken_back_has_nothing_left_to_undo(target, make_file) -> None:
+    make_file("broken\n")
+    result = await target.run(f"echo wrong > {target.config}")
+    assert (result.outcome, result.diff, result.undo) == ("rolled_back", "", "")
 
 
 async def test_what_works_already_is_left_alone(target, make_file) -> None:
@@ -124,6 +149,14 @@ async def test_a_change_by_someone_else_while_the_body_runs_is_not_overwritten(t
     result = await target.sandbox.result(plan.run_id)
     assert result.outcome == "not_applied"
     assert target.config.read_text() == "edited by hand\n"
+
+
+async def test_what_is_not_as_it_was_when_the_change_was_approved_is_left_alone(target, make_file) -> None:
+    make_file("edited since\n")
+    result = await target.run(target.fix(), expected={str(target.config): "absent"})
+    assert (result.outcome, result.exit_code) == ("not_applied", None)
+    assert f"not as it was when the change was approved: {target.config}" in result.detail
+    assert target.config.read_text() == "edited since\n"
 
 
 async def test_an_approval_that_expired_on_the_way_runs_nothing(target) -> None:

@@ -47,5 +47,33 @@ def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
     assert masked(text, []) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat: /etc/passwd: Permission denied\n",
+        "open /run/secrets/token: No such file or directory",
+        "cp: '/srv/api_key': Is a directory; nothing was copied",
+    ],
+)
+def test_what_the_system_says_of_a_file_named_like_a_secret_is_shown(text: str) -> None:
+    assert masked(text, []) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password=Permission denied", f"password={MASK} denied"),
+        ("password: Permission-denied", f"password: {MASK}"),
+        ("password: Permission deniedX", f"password: {MASK} deniedX"),
+        (
+            "/etc/passwd: Permission denied, password: hunter2",
+            f"/etc/passwd: Permission denied, password: {MASK}",
+        ),
+    ],
+)
+def test_what_only_resembles_such_a_message_is_masked(text: str, expected: str) -> None:
+    assert masked(text, []) == expected
+
+
 def test_given_secrets_are_masked_the_longer_first() -> None:
     assert masked("ab abc", ["ab", "abc", ""]) == f"{MASK} {MASK}"

@@ -105,9 +105,8 @@ class Runs:
             if runs[index].outcome == "succeeded":
                 back = await self._run(document, targets[index], "rollback")
                 detail = "; ".join(part for part in (reason, back.detail) if part)
-                runs[index] = runs[index].model_copy(
-                    update={"outcome": back.outcome, "after": back.after, "detail": detail[:4_000]}
-                )
+                change = {"outcome": back.outcome, "after": back.after, "undo": back.undo}
+                runs[index] = runs[index].model_copy(update={**change, "detail": detail[:4_000]})
         return runs
 
     async def _run(self, document: Document, target: Target, mode: Mode) -> Run:
@@ -123,6 +122,8 @@ class Runs:
             detail=result.detail[:20_000],
             isolation=result.isolation,
             seconds=result.seconds,
+            diff=result.diff[:20_000],
+            undo=result.undo[:20_000],
         )
 
     async def _result(self, document: Document, target: Target, mode: Mode) -> RunResult:

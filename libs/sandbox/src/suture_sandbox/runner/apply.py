@@ -8,6 +8,7 @@ import time
 from suture_sandbox.runner import change, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
+from suture_sandbox.runner.difference import difference
 from suture_sandbox.runner.durable import sync_directory, write_json
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import PathRefused, Root, digest
@@ -63,9 +64,8 @@ def apply(job: Job) -> dict[str, Any]:
         return take_back(job, f"changed by someone else meanwhile: {drift}")
     except (_Failed, PathRefused, SandboxBroken, OSError) as error:
         return take_back(job, str(error))
-    return job.result(
-        "succeeded", "" if job.plan["verify"].strip() else "the script has no verification", before, after
-    )
+    detail = "" if job.plan["verify"].strip() else "the script has no verification"
+    return job.result("succeeded", detail, before, after, difference(before, after, job.plan["secrets"]))
 
 
 def _stage(job: Job, root: Root, before: Entries) -> Stage:

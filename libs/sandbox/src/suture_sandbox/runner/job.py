@@ -7,6 +7,7 @@ import time
 
 from suture_sandbox.runner import cage
 from suture_sandbox.runner.bounds import Cage
+from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
 from suture_sandbox.runner.progress import Progress
 from suture_sandbox.runner.tree import digest
@@ -97,7 +98,8 @@ class Job:
         after: Entries | None = None,
         diff: str = "",
     ) -> dict[str, Any]:
-        """What is handed back, with digests by path."""
+        """What is handed back, with digests by path; where a change stays, how to undo it by hand."""
+        stays = outcome in ("succeeded", "rollback_failed") and self.plan["mode"] != "rehearse"
         first = {path: digest(entry) for path, entry in (before or {}).items()}
         last = {**first, **{path: digest(entry) for path, entry in (after or {}).items()}}
         return {
@@ -114,6 +116,7 @@ class Job:
             "isolation": self.raw["isolation"] + self._network(),
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": diff,
+            "undo": undo_by_hand(before or {}, after or {}) if stays else "",
         }
 
     def _network(self) -> list[str]:

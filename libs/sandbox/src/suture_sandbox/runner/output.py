@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 TYPE_CHECKING = False
@@ -9,9 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MASK = "[masked]"
+# What the system says of a file by such a name is no secret: "/etc/passwd: Permission denied".
+_PROBLEMS = "|".join(sorted(re.escape(text) for text in map(os.strerror, errno.errorcode) if " " in text))
 _PATTERNS = (
     re.compile(
-        r"(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;]+)"
+        r"(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*)"
+        rf"(?!(?<=:\s)(?:{_PROBLEMS})(?:[\s.,;)]|\Z))(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;]+)"
     ),
     re.compile(r"(?i)(authorization\s*:\s*(?:bearer|basic)?\s*)(\S+)"),
     re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@]*:)([^\s@/]+)(?=@)"),

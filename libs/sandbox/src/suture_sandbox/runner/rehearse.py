@@ -7,19 +7,16 @@ import os
 from suture_sandbox.runner import snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
-from suture_sandbox.runner.output import masked
+from suture_sandbox.runner.difference import difference
 from suture_sandbox.runner.stage import Stage
-from suture_sandbox.runner.tree import ABSENT, PathRefused, Root
+from suture_sandbox.runner.tree import PathRefused, Root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from suture_sandbox.runner.job import Job
-    from suture_sandbox.runner.tree import Entries, Entry
-
-_MOST_DIFF = 19_000
-_MOST_FILE = 256 << 10
+    from suture_sandbox.runner.tree import Entries
 
 
 def check(job: Job) -> dict[str, Any]:
@@ -47,7 +44,7 @@ def rehearse(job: Job) -> dict[str, Any]:
         ended = job.script("body", stage, writable=True, network=False, tail=job.tail)
         job.exit_code = ended.exit_code
         after, undeclared = collect(stage)
-        diff = masked(_diff(before, after), job.plan["secrets"])[:_MOST_DIFF]
+        diff = difference(before, after, job.plan["secrets"])
         if not ended.passed:
             return job.result("not_applied", f"the script failed: {ended.why}", before, after, diff)
         if undeclared:
@@ -68,40 +65,3 @@ def _copy(job: Job) -> tuple[Entries, Stage]:
     os.mkdir(folder, 0o700)
     before = snapshot.take(root, job.plan["writes"], os.path.join(job.work, "copy"))
     return before, Stage(root, before, job.plan["writes"], folder, job.script_user)
-
-
-def _diff(before: Entries, after: Entries) -> str:
-    import difflib  # here alone: no other mode pays for it
-
-    lines: list[str] = []
-    for path in sorted(after):
-        old, new = before.get(path, ABSENT), after[path]
-        if old["kind"] != new["kind"] or "file" not in (old["kind"], new["kind"]):
-            lines.append(f"# {path}: {_word(old)} -> {_word(new)}\n")
-        elif old["mode"] != new["mode"]:
-            lines.append(f"# {path}: mode {old['mode']:o} -> {new['mode']:o}\n")
-        left, right = _lines(old), _lines(new)
-        if left is None or right is None:
-            lines.append(f"# {path}: not text, or too long to show\n")
-            continue
-        first, second = ("/dev/null" if entry["kind"] == "absent" else path for entry in (old, new))
-        diff = difflib.unified_diff(left, right, first, second)
-        lines += [line if line.endswith("\n") else line + "\n" for line in diff]
-    return "".join(lines)
-
-
-def _word(entry: Entry) -> str:
-    return f"link to {entry['target']}" if entry["kind"] == "link" else str(entry["kind"])
-
-
-def _lines(entry: Entry) -> list[str] | None:
-    if entry["kind"] != "file":
-        return []
-    if entry["size"] > _MOST_FILE:
-        return None
-    with open(entry["blob"], "rb") as file:
-        data = file.read()
-    try:
-        return None if b"\0" in data else data.decode().splitlines(keepends=True)
-    except UnicodeDecodeError:
-        return None
