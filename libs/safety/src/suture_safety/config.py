@@ -9,6 +9,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING
 
+from suture_safety.images import references
 from suture_safety.rulebook import data
 from suture_safety.yaml_reader import BrokenYaml, read_documents
 
@@ -40,7 +41,10 @@ def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
         _check_diff(text, collector)
     else:
         _parse(text, collector, budget)
-    for number, line in _added(text, is_diff):
+    added = list(_added(text, is_diff))
+    for image, number in references("\n".join(line for _, line in added)):
+        collector.effects.image(image, (added[number - 1][0], 1))
+    for number, line in added:
         budget.step()
         for pattern, what in _loosened():
             if pattern.search(line):
