@@ -113,11 +113,11 @@ def _parse(text: str, collector: Collector, budget: Budget) -> None:
     ):
         _parse_json(text, collector)
         return
-    if re.search(r"^\s*\[[^\]]+\]\s*$", text, re.MULTILINE):
+    if re.search(r"^[ \t]*\[[^\]\n]+\][ \t]*\r?$", text, re.MULTILINE):
         _parse_sections(text, collector)
         return
     if re.search(r"^[\w.-]+\s*:(?:\s|$)", text, re.MULTILINE) and not re.search(
-        r"[{};]\s*$", text, re.MULTILINE
+        r"[{};][ \t]*\r?$", text, re.MULTILINE
     ):
         try:
             read_documents(text, budget)
