@@ -71,6 +71,11 @@ def analyse_ansible(text: str, collector: Collector, budget: Budget) -> None:
                 "ansible.syntax", "error", "is no list of tasks or plays", "Begin with - name:", where
             )
         for task in tasks:
+            if not entries(task):
+                where = place(task)
+                collector.add(
+                    "ansible.syntax", "error", "holds something that is no task", "Begin with - name:", where
+                )
             reader.task(task)
     if not documents:
         collector.add("ansible.syntax", "error", "holds no task", "Say what is to be done.")

@@ -214,9 +214,16 @@ def _container(arguments: Arguments) -> Lines:
     privileged = " --privileged" if arguments.get("privileged", "").lower() in ("yes", "true") else ""
     volumes = "".join(f" -v {_q(one)}" for one in arguments.get("volumes", "").split())
     network = f" --network {_q(arguments['network_mode'])}" if arguments.get("network_mode") else ""
-    return [
-        f"docker run -d{privileged}{network}{volumes} --name {name} {_q(arguments.get('image') or 'image:1')}"
-    ]
+    if not arguments.get("image"):
+        return [f"docker start {name}"]
+    return [f"docker run -d{privileged}{network}{volumes} --name {name} {_q(arguments['image'])}"]
+
+
+def _image(arguments: Arguments) -> Lines:
+    image = arguments.get("name", ANY)
+    if tag := arguments.get("tag"):
+        image = f"{image}:{tag}"
+    return [f"docker {'rmi' if arguments.get('state') == 'absent' else 'pull'} {_q(image)}"]
 
 
 def _database(drop: str) -> Callable[[Arguments], Lines]:
@@ -260,6 +267,7 @@ COMMANDS: dict[str, Callable[[Arguments], Lines]] = {
     **dict.fromkeys(("ufw", "firewalld", "iptables"), _firewall),
     "git": _repository,
     **dict.fromkeys(("docker_container", "podman_container"), _container),
+    **dict.fromkeys(("docker_image", "docker_image_pull", "podman_image"), _image),
     "postgresql_db": _database("dropdb"),
     "mysql_db": _database("mysqladmin -f drop"),
     **dict.fromkeys(("postgresql_user", "mysql_user"), _database("dropuser")),

@@ -39,7 +39,10 @@ def finding(
 
 @dataclass(slots=True)
 class Effects:
-    """What a text was seen to touch. ``states``: state other than files (packages, services)."""
+    """What a text was seen to touch. ``states``: state other than files (packages, services).
+
+    ``images``: the container images that it takes, as they are written.
+    """
 
     writes: dict[str, tuple[int, int]] = field(default_factory=dict)
     executes: dict[str, None] = field(default_factory=dict)
@@ -57,6 +60,12 @@ class Effects:
     def connect(self, address: str, place: tuple[int, int]) -> None:
         if len(self.egress) < _MAX_NEEDS:
             self.egress.setdefault(address, place)
+        else:
+            self.complete = False
+
+    def image(self, name: str, place: tuple[int, int]) -> None:
+        if len(self.images) < _MAX_NEEDS:
+            self.images.setdefault(name, place)
         else:
             self.complete = False
 

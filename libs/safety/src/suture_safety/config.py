@@ -9,6 +9,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING
 
+from suture_safety.images import references
 from suture_safety.rulebook import data
 from suture_safety.yaml_reader import BrokenYaml, read_documents
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.MULTILINE)
 _DIFF = re.compile(r"^(?:diff --git |--- \S|\*\*\* )", re.MULTILINE)
+_BLANKS = re.compile(r"[ \t\r\f\v]+")
 _SECRET = re.compile(
     r"(?i)\b(?:password|passwd|secret|api[_-]?key|token)\b\s*[:=]\s*['\"]?[^\s'\"${<*%]{6,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -40,10 +42,14 @@ def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
         _check_diff(text, collector)
     else:
         _parse(text, collector, budget)
-    for number, line in _added(text, is_diff):
+    added = list(_added(text, is_diff))
+    for image, number in references("\n".join(line for _, line in added)):
+        collector.effects.image(image, (added[number - 1][0], 1))
+    for number, line in added:
         budget.step()
+        plain = _BLANKS.sub(" ", line)  # long runs of blanks would make some patterns slow
         for pattern, what in _loosened():
-            if pattern.search(line):
+            if pattern.search(plain):
                 collector.add("config.loosened", "warning", what, "Keep the stricter setting.", (number, 1))
         if _SECRET.search(line):
             collector.add(
@@ -109,11 +115,11 @@ def _parse(text: str, collector: Collector, budget: Budget) -> None:
     ):
         _parse_json(text, collector)
         return
-    if re.search(r"^\s*\[[^\]]+\]\s*$", text, re.MULTILINE):
+    if re.search(r"^[ \t]*\[[^\]\n]+\][ \t]*\r?$", text, re.MULTILINE):
         _parse_sections(text, collector)
         return
     if re.search(r"^[\w.-]+\s*:(?:\s|$)", text, re.MULTILINE) and not re.search(
-        r"[{};]\s*$", text, re.MULTILINE
+        r"[{};][ \t]*\r?$", text, re.MULTILINE
     ):
         try:
             read_documents(text, budget)

@@ -132,6 +132,7 @@ def _merged(analyses: dict[Part, Analysis]) -> Effects:
         merged.executes.update(one.effects.executes)
         merged.egress.update(one.effects.egress)
         merged.states.update(one.effects.states)
+        merged.images.update(one.effects.images)
         merged.complete = merged.complete and one.effects.complete
     return merged
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from suture_safety.images import of_object
 from suture_safety.pod_security import check_pod
 from suture_safety.yaml_reader import BrokenYaml, entries, items, place, read_documents, scalar
 
@@ -39,6 +40,7 @@ _RESTORABLE = frozenset(
     HorizontalPodAutoscaler PodDisruptionBudget ResourceQuota LimitRange Role RoleBinding ServiceAccount
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
+_WITHOUT_PODS = _CLUSTER_WIDE | _RESTORABLE
 _ESCALATING = {"escalate", "bind", "impersonate", "*"}
 
 
@@ -120,6 +122,8 @@ class _Object:
                 node,
             )
             return
+        if kind in _POD_OF or kind not in _WITHOUT_PODS:
+            of_object(node, self.collector.effects, self.offset)
         if kind not in _RESTORABLE:
             self.collector.effects.states.setdefault("processes", place(node))
         if kind in _CLUSTER_WIDE:

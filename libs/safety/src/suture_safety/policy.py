@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from suture_safety.bash.values import UNKNOWN, shown
 from suture_safety.collector import Effects, finding
+from suture_safety.images import registry, spellings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from suture_contracts.report import SafetyFinding
 
 Severity = Literal["error", "warning", "info", "off"]
@@ -34,10 +37,17 @@ class Allowed:
     allowed: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
 
-    def refuses(self, name: str) -> bool:
-        if any(fnmatchcase(name, pattern) for pattern in self.forbidden):
+    def refuses(self, *names: str) -> bool:
+        """``names``: all that one thing is called; each ``*`` in them stands for what is not known."""
+        if any(fnmatchcase(name, pattern) for pattern in self.forbidden for name in names):
             return True
-        return bool(self.allowed) and not any(fnmatchcase(name, pattern) for pattern in self.allowed)
+        if not self.allowed:
+            return False
+        return not any(fnmatchcase(name, pattern) for pattern in self.allowed for name in names)
+
+    def may_refuse(self, *names: str) -> bool:
+        """Whether what is not known of the names leaves room for something forbidden."""
+        return any("*" in name and fnmatchcase(pattern, name) for pattern in self.forbidden for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +148,15 @@ def apply_policy(
 ) -> list[SafetyFinding]:
     """The findings as the policy weighs them, and those that are its own."""
     kept = [weighed for one in findings if (weighed := _weighed(policy, one)) is not None]
-    named = {
-        "commands": dict.fromkeys(effects.executes, (1, 1)),
-        "paths": effects.writes,
-        "hosts": {address.rpartition(":")[0]: where for address, where in effects.egress.items()},
-        "images": effects.images,
-        "registries": {_registry(image): where for image, where in effects.images.items()},
-    }
     for kind, allowed in policy.lists.items():
-        for name, (line, column) in named[kind].items():
-            if allowed.refuses(UNKNOWN.sub("*", name)):
-                message = f"the policy does not allow {shown(name)} among {kind}"
-                remedy = "Do without it, or have the policy changed."
-                kept.append(finding(f"policy.{kind}", "error", message, remedy, line, column))
+        for name, (line, column), names in _named(kind, effects):
+            refused = allowed.refuses(*names)
+            if not refused and not (kind in ("images", "registries") and allowed.may_refuse(*names)):
+                continue
+            does = "does not" if refused else "may not"
+            message = f"the policy {does} allow {shown(name)} among {kind}"
+            remedy = "Do without it, or have the policy changed."
+            kept.append(finding(f"policy.{kind}", "error", message, remedy, line, column))
     for name, size in (("lines", text.count("\n") + 1), ("characters", len(text))):
         if size > policy.limits.get(name, size):
             message = f"has {size:,} {name}; the policy allows {policy.limits[name]:,}"
@@ -167,6 +173,21 @@ def _weighed(policy: Policy, one: SafetyFinding) -> SafetyFinding | None:
     return None if severity == "off" else one.model_copy(update={"severity": severity})
 
 
-def _registry(image: str) -> str:
-    first, slash, _ = image.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+def _named(kind: str, effects: Effects) -> Iterator[tuple[str, tuple[int, int], tuple[str, ...]]]:
+    """What a list of this kind is held against: its name, its place, and all that it is called."""
+    if kind == "images":
+        yield from ((image, where, spellings(image)) for image, where in effects.images.items())
+        return
+    found: dict[str, tuple[int, int]] = {}
+    if kind == "registries":
+        for image, where in effects.images.items():
+            found.setdefault(registry(image), where)
+    elif kind == "hosts":
+        for address, where in effects.egress.items():
+            found.setdefault(address.rpartition(":")[0].lower(), where)
+    elif kind == "paths":
+        found = effects.writes
+    else:
+        found = dict.fromkeys(effects.executes, (1, 1))
+    for name, where in found.items():
+        yield name, where, (UNKNOWN.sub("*", name),)

@@ -145,8 +145,13 @@ class _Walker:
         name = joined(self.values.of(inner)).strip().lower() or ANY
         if inner.type == "script_block_expression":
             return []
-        name = re.split(r"[\\/]", name)[-1].removesuffix(".exe") if " " not in name else name
-        words = [_aliases().get(name, name)]
+        name = re.split(r"[\\/]", name)[-1] if " " not in name else name
+        # `sc.exe` steers services, `sc` writes a file.
+        words = (
+            ["sc"]
+            if name == "sc.exe"
+            else [_aliases().get(name.removesuffix(".exe"), name.removesuffix(".exe"))]
+        )
         for elements in node.named_children:
             if elements.type == "command_elements":
                 for child in elements.named_children:

@@ -16,10 +16,11 @@ _PRIVATE = re.compile("[\ue000-\ue003]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f]")
 _MAX_LINE = 20_000
-# Letters of other alphabets that look like Latin ones, next to Latin ones.
+# Letters of other alphabets beside Latin ones in one word, and other forms of ASCII's own letters.
+_FOREIGN = "[\u0370-\u03ff\u0400-\u052f\u0531-\u0587\u13a0-\u13ff]"
 _HOMOGLYPH = re.compile(
-    "[A-Za-z][\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u0501\u03bf\u03b1\u0410-\u0425]|"
-    "[\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u0501\u03bf\u03b1\u0410-\u0425][A-Za-z]"
+    f"[A-Za-z][0-9_]{{0,3}}{_FOREIGN}|{_FOREIGN}[0-9_]{{0,3}}[A-Za-z]|"
+    "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff\u2024\u2044\u2215\ua731\u0262\u026a\u0280]"
 )
 
 

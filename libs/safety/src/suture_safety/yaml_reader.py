@@ -51,6 +51,8 @@ def _measure(events: Any, budget: Budget) -> None:
         if kind == "DocumentStartEvent":
             documents += 1
         elif kind == "AliasEvent":
+            if any(event.anchor == anchor for anchor, _ in open_nodes):
+                raise BoundExceeded("bounds.depth", "has an alias that stands inside what it names: no end")
             total += sizes.get(event.anchor, 1)
         elif kind in ("MappingStartEvent", "SequenceStartEvent"):
             total += 1

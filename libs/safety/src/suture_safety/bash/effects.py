@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.bash.command import is_output
 from suture_safety.bash.values import MANY, TOKEN, normal_path
+from suture_safety.images import IMAGE_TOOLS, of_command
 
 if TYPE_CHECKING:
     from suture_safety.bash.command import Command
@@ -41,6 +42,8 @@ def note(machine: Machine, command: Command, path: str) -> None:
     if program.builtin:
         return
     found.executes.setdefault(name)
+    if name in IMAGE_TOOLS:
+        of_command(machine, command)
     if program.reads and _only_reads(command, program.reads):
         return
     if program.writes:
