@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from suture_safety.bounds import BoundExceeded
-from suture_safety.sql_postgres import at
 from suture_safety.sql_rules import check_opaque, check_statement
+from suture_safety.sql_tree import at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,8 @@ def analyse_sql(
 
 def _as_postgres(text: str, collector: Collector, budget: Budget, place: tuple[int, int]) -> bool:
     """Whether the text is PostgreSQL's; then it is judged."""
-    from suture_safety.sql_postgres import NotPostgres, check_script, parse
+    from suture_safety.sql_postgres import check_script
+    from suture_safety.sql_tree import NotPostgres, parse
 
     if len(text) > _MAX_CHARACTERS:
         raise BoundExceeded("bounds.size", f"has more than {_MAX_CHARACTERS:,} characters")

@@ -3,78 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from suture_safety.sql_catalogue import report
-from suture_safety.sql_changes import CHANGES, check_columns, check_names
+from suture_safety.sql_changes import CHANGES
+from suture_safety.sql_script import Script
+from suture_safety.sql_tables import check_names
+from suture_safety.sql_tree import NotPostgres, at, called, calls, nodes, parse
 
 if TYPE_CHECKING:
     from suture_safety.bounds import Budget
     from suture_safety.collector import Collector
+    from suture_safety.sql_tree import Node
 
-Node = dict[str, Any]
 _IGNORED = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
-# Values that are put in when it runs; the grammar knows $1 alone. A cast (::type) is none.
-_PLACEHOLDER = re.compile(
-    r"%\(\w+\)s|%s|(?<![:\w]):(?:'\w+'|\"\w+\"|[A-Za-z_]\w*)|\?(?=\s*(?:[,);]|$|and\b|or\b))"
-)
 _DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _HARMLESS = frozenset(
     """
     ExplainStmt VariableShowStmt CheckPointStmt CommentStmt DiscardStmt ListenStmt NotifyStmt UnlistenStmt
     ClosePortalStmt DeclareCursorStmt FetchStmt ConstraintsSetStmt DeallocateStmt CreateStatsStmt
-    AlterStatsStmt AlterEnumStmt CompositeTypeStmt CreateEnumStmt CreateSeqStmt AlterSeqStmt
-    CreateSchemaStmt ViewStmt CreateTableAsStmt VacuumStmt
+    AlterStatsStmt CompositeTypeStmt CreateEnumStmt CreateSeqStmt AlterSeqStmt CreateSchemaStmt
+    CreateTableAsStmt
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
-
-
-class NotPostgres(Exception):
-    """The text is no SQL by PostgreSQL's grammar."""
-
-
-@dataclass(slots=True)
-class Script:
-    """What a text has done so far; ``place`` is where it begins in the file."""
-
-    text: str
-    collector: Collector
-    budget: Budget
-    place: tuple[int, int]
-    count: int = 0
-    created: set[str] = field(default_factory=set)
-    unvalidated: set[str] = field(default_factory=set)
-    dropped: set[str] = field(default_factory=set)
-    settings: set[str] = field(default_factory=set)
-    in_transaction: bool = False
-    where: tuple[int, int] = (1, 1)
-
-    def report(self, rule: str, message: str | None = None) -> None:
-        report(rule, self.collector, self.where, message)
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a failure half way leaves nothing behind."""
-        return self.in_transaction or self.count < 2
-
-
-def parse(text: str) -> list[Node]:
-    """The statements' trees. Raises ``NotPostgres``."""
-    import pgparse
-
-    try:
-        return list(pgparse.parse(_with_parameters(text)))
-    except (pgparse.PGQueryError, RecursionError, ValueError) as error:
-        raise NotPostgres(str(error.args[0]) if error.args else "cannot be read") from error
-
-
-def _with_parameters(text: str) -> str:
-    """The text with its placeholders as parameters of the same length, so that every place stays."""
-    if not re.search(r"[%:?]", text):
-        return text
-    return _PLACEHOLDER.sub(lambda found: "$1".ljust(len(found.group())), text)
 
 
 def check_script(
@@ -84,9 +34,12 @@ def check_script(
     script = Script(text, collector, budget, place, count=len(trees))
     check_names(script)
     data = text.encode()
+    start = behind = 0
     for tree in trees:
         budget.check()
-        start = len(data[: tree.get("stmt_location", 0)].decode(errors="replace"))
+        # The tree counts in bytes; statement by statement, so that no part of the text is decoded twice.
+        location = tree.get("stmt_location", 0)
+        start, behind = start + len(data[behind:location].decode(errors="replace")), location
         skipped = _IGNORED.match(text, start)
         script.where = at(text, skipped.end() if skipped else start, place)
         ((kind, body),) = tree["stmt"].items()
@@ -96,38 +49,13 @@ def check_script(
 
 
 def check_statement(kind: str, body: Node, script: Script) -> None:
-    change = CHANGES.get(kind)
-    if change is not None:
-        change(body, script)
-    elif kind not in _DATA and kind not in _HARMLESS and kind not in _SPECIAL:
+    if kind in _HANDLERS:
+        _HANDLERS[kind](body, script)
+    elif kind not in _DATA and kind not in _HARMLESS:
         script.collector.effects.complete = False
         script.report("not-analysed")
-    if kind in _SPECIAL:
-        _SPECIAL[kind](body, script)
     for nested, inner in nodes({kind: body}):
         _check_nested(nested, inner, script)
-
-
-def nodes(tree: Any) -> Iterator[tuple[str, Node]]:
-    """Every node of a tree with its type."""
-    stack = [tree]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            for key, value in one.items():
-                if isinstance(value, dict) and key[:1].isupper():
-                    yield key, value
-                if isinstance(value, (dict, list)):
-                    stack.append(value)
-        else:
-            stack.extend(item for item in one if isinstance(item, (dict, list)))
-
-
-def at(text: str, offset: int, place: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of an offset, in a text that begins at ``place``."""
-    row = text.count("\n", 0, offset)
-    column = offset - (text.rfind("\n", 0, offset) + 1)
-    return (place[0] + row, column + 1) if row else (place[0], place[1] + column)
 
 
 def _check_nested(kind: str, body: Node, script: Script) -> None:
@@ -135,10 +63,8 @@ def _check_nested(kind: str, body: Node, script: Script) -> None:
         _check_rows(kind, body, script)
     elif kind == "SelectStmt":
         _check_ended_sessions(body, script)
-    elif kind == "FuncCall":
-        name = body["funcname"][-1]["String"]["sval"].lower()
-        if name in _BEYOND_THE_DATA:
-            script.report("dangerous-function", f"calls {name}: it reaches beyond the data")
+    elif kind == "FuncCall" and (name := called(body)) in _BEYOND_THE_DATA:
+        script.report("dangerous-function", f"calls {name}: it reaches beyond the data")
 
 
 _BEYOND_THE_DATA = frozenset(
@@ -157,9 +83,8 @@ def _check_ended_sessions(select: Node, script: Script) -> None:
     """Every session that a query finds, since no condition chooses."""
     if any(body.get("whereClause") or body.get("limitCount") for _, body in nodes({"SelectStmt": select})):
         return
-    calls = (body for kind, body in nodes(select.get("targetList", [])) if kind == "FuncCall")
-    for call in calls:
-        name = call["funcname"][-1]["String"]["sval"].lower()
+    for call in calls(select.get("targetList", [])):
+        name = called(call)
         if name in _ENDS_SESSIONS and any(kind == "ColumnRef" for kind, _ in nodes(call.get("args", []))):
             script.report("ends-sessions", f"calls {name} for every session that there is")
 
@@ -167,7 +92,7 @@ def _check_ended_sessions(select: Node, script: Script) -> None:
 def _check_rows(kind: str, body: Node, script: Script) -> None:
     deletes = kind == "DeleteStmt"
     rule, verb = ("delete-all", "deletes") if deletes else ("update-all", "changes")
-    if body.get("relation", {}).get("relname", "").lower() in script.created:
+    if script.is_new(body):
         return
     where = body.get("whereClause")
     if where is None:
@@ -226,19 +151,9 @@ def _nested_text(code: str, script: Script) -> None:
         script.collector.nested -= 1
 
 
-def _create_table(body: Node, script: Script) -> None:
-    relation = body["relation"]
-    script.created.add(relation["relname"].lower())
-    if relation.get("relpersistence") == "t":
-        return
-    if not body.get("if_not_exists") and not script.repeatable:
-        script.report("not-repeatable")
-    check_columns([one["ColumnDef"] for one in body.get("tableElts", ()) if "ColumnDef" in one], script)
-
-
-_SPECIAL: dict[str, Callable[[Node, Script], None]] = {
+_HANDLERS = {
+    **CHANGES,
     "TransactionStmt": _transaction,
     "VariableSetStmt": _setting,
     "CreateFunctionStmt": _function,
-    "CreateStmt": _create_table,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suture_safety.sql_postgres import Node, NotPostgres, nodes, parse
+from suture_safety.sql_tree import Node, NotPostgres, calls, parse
 
 if TYPE_CHECKING:
     from suture_contracts.base import Reversibility
@@ -49,7 +49,7 @@ def _stays_in_its_rows(kind: str, body: Node) -> bool:
         known = "whereClause" in body and not any(part in body for part in _BEYOND_ITS_ROWS)
     else:
         known = kind == "InsertStmt" and not any(part in body for part in _BEYOND_ITS_ROWS)
-    return bool(known) and all(_is_pure(call) for inner, call in nodes(body) if inner == "FuncCall")
+    return bool(known) and all(map(_is_pure, calls(body)))
 
 
 def _is_pure(call: Node) -> bool:

@@ -19,7 +19,7 @@ FAMILIES = {rule.partition(".")[0] for rule in catalogue()}
 DESCRIBED = data("described.yaml")["rules"]
 # The family that a module's own `add` and `report` put before the name.
 PREFIXES = {"kubernetes": "kubernetes", "pod_security": "kubernetes"} | dict.fromkeys(
-    ("sql_changes", "sql_postgres"), "sql"
+    ("sql_changes", "sql_postgres", "sql_script", "sql_tables"), "sql"
 )
 
 
