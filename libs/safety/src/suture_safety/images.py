@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from suture_safety.bash.values import ANY, UNKNOWN
+from suture_safety.pod_security import CONTAINERS
 from suture_safety.yaml_reader import entries, items, place, scalar
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from suture_safety.bash.machine import Machine
     from suture_safety.collector import Effects
 
-_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _ENGINES = ("docker", "podman", "nerdctl")
 IMAGE_TOOLS = frozenset(
     (*_ENGINES, "docker-compose", "podman-compose", "buildah", "skopeo", "crictl", "ctr", "kubectl", "oc")
@@ -51,7 +51,7 @@ def of_object(node: Node, effects: Effects, offset: int) -> None:
         one = waiting.pop()
         known = entries(one)
         for key, value in known.items():
-            if key in _CONTAINERS:
+            if key in CONTAINERS:
                 for container in items(value):
                     _of_field(entries(container).get("image"), effects, offset)
             elif key == "image":

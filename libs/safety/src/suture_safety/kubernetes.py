@@ -47,13 +47,8 @@ _ESCALATING = {"escalate", "bind", "impersonate", "*"}
 def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_line: int = 1) -> None:
     """Findings on every object of every document. Raises ``BoundExceeded``."""
     collector.effects.states.setdefault("cluster", (first_line, 1))
-    try:
-        documents = read_documents(text, budget)
-    except BrokenYaml as error:
-        where = (error.line + first_line - 1, error.column)
-        collector.add(
-            "kubernetes.syntax", "error", f"YAML cannot be read: {error.reason}", "Fix the YAML.", where
-        )
+    documents = _read(text, collector, budget, first_line)
+    if documents is None:
         return
     if not documents:
         collector.add(
@@ -63,17 +58,21 @@ def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_li
         _Object(collector, first_line - 1).check(document)
 
 
-def analyse_expectation(text: str, collector: Collector, budget: Budget) -> None:
-    """Findings on manifests that say what must be so: nothing of them is applied, so parts of objects do."""
+def _read(text: str, collector: Collector, budget: Budget, first_line: int) -> list[Node] | None:
+    """The documents; ``None`` where the text is no YAML, which is reported."""
     try:
-        documents = read_documents(text, budget)
+        return read_documents(text, budget)
     except BrokenYaml as error:
-        where = (error.line, error.column)
+        where = (error.line + first_line - 1, error.column)
         collector.add(
             "kubernetes.syntax", "error", f"YAML cannot be read: {error.reason}", "Fix the YAML.", where
         )
-        return
-    for document in documents:
+        return None
+
+
+def analyse_expectation(text: str, collector: Collector, budget: Budget) -> None:
+    """Findings on manifests that say what must be so: nothing of them is applied, so parts of objects do."""
+    for document in _read(text, collector, budget, 1) or ():
         known = entries(document)
         if not scalar(known.get("kind")) or not scalar(known.get("apiVersion")):
             collector.add(

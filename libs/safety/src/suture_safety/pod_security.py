@@ -33,6 +33,7 @@ _VOLUMES = frozenset(
     configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret image
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
+CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _SELINUX = {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 
 
@@ -61,9 +62,7 @@ def check_pod(add: Add, pod: Node) -> None:
     for sysctl in items(entries(security).get("sysctls")):
         if scalar(entries(sysctl).get("name")) not in _SYSCTLS:
             add("sysctl", "error", "sets an unsafe kernel parameter", "Remove it.", sysctl, "baseline")
-    containers = [
-        c for key in ("containers", "initContainers", "ephemeralContainers") for c in items(spec.get(key))
-    ]
+    containers = [c for key in CONTAINERS for c in items(spec.get(key))]
     on_windows = scalar(entries(spec.get("os")).get("name")) == "windows"
     for container in containers:
         _container(add, container, entries(security), not is_false(spec.get("hostUsers")), on_windows)
@@ -158,26 +157,7 @@ def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool
         # In a user namespace of its own, only the stricter level forbids it.
         level, severity = ("baseline", "error") if host_users else ("restricted", "warning")
         add("proc-mount", severity, "unmasks /proc", "Remove it.", context["procMount"], level)
-    added = items(entries(context.get("capabilities")).get("add"))
-    for capability in added:
-        if (scalar(capability) or "") not in _CAPABILITIES:
-            add(
-                "capability",
-                "error",
-                f"adds the capability {scalar(capability)}",
-                "Remove it.",
-                capability,
-                "baseline",
-            )
-        elif scalar(capability) != "NET_BIND_SERVICE":
-            add(
-                "capability",
-                "info",
-                f"adds the capability {scalar(capability)}",
-                "Remove it.",
-                capability,
-                "restricted",
-            )
+    _added_capabilities(add, context)
     for port in items(known.get("ports")):
         if scalar(entries(port).get("hostPort")) not in (None, "0"):
             add(
@@ -208,6 +188,28 @@ def _container(add: Add, container: Node, pod: dict[str, Node], host_users: bool
         )
     if "limits" not in entries(known.get("resources")):
         add("no-limits", "info", "has no limits on memory and CPU", "Set resources.limits.", container)
+
+
+def _added_capabilities(add: Add, context: dict[str, Node]) -> None:
+    for capability in items(entries(context.get("capabilities")).get("add")):
+        if (scalar(capability) or "") not in _CAPABILITIES:
+            add(
+                "capability",
+                "error",
+                f"adds the capability {scalar(capability)}",
+                "Remove it.",
+                capability,
+                "baseline",
+            )
+        elif scalar(capability) != "NET_BIND_SERVICE":
+            add(
+                "capability",
+                "info",
+                f"adds the capability {scalar(capability)}",
+                "Remove it.",
+                capability,
+                "restricted",
+            )
 
 
 def _probe_hosts(add: Add, known: dict[str, Node]) -> None:

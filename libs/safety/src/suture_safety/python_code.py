@@ -149,8 +149,9 @@ def _concerns(rule: dict[str, Any], name: str, call: ast.Call) -> bool:
     if "values" not in rule or not name.endswith(".new"):
         return True
     first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "name"), None)
-    known = isinstance(first, ast.Constant) and isinstance(first.value, str)
-    return not known or re.fullmatch(rule["values"], str(ast.literal_eval(first))) is not None  # type: ignore[arg-type]
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return re.fullmatch(rule["values"], first.value) is not None
+    return True
 
 
 def _check_endless(node: ast.While, collector: Collector, place: tuple[int, int]) -> None:

@@ -149,10 +149,9 @@ def execute(
             return Stream(ANY)
         if name in machine.aliases and not wrappers:
             if not _PLAIN_WORDS.fullmatch(machine.aliases[name]):
-                alone = Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)
-                stream = _expand_alias(machine, found, alone)
-                machine.rules.check(machine.collector, alone)
-                return _through_redirects(machine, alone, stream)
+                return _run_alias(
+                    machine, found, Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)
+                )
             found = [*machine.aliases[name].split(), *found[1:]]
             name = found[0]
         if name in ("{", "!", "("):
@@ -189,15 +188,19 @@ def execute(
     return SILENT
 
 
-def _expand_alias(machine: Machine, found: list[str], command: Command) -> Stream:
-    """An alias whose text is more than words: it is code, and the words that follow belong to its end."""
+def _run_alias(machine: Machine, found: list[str], command: Command) -> Stream:
+    """An alias whose text is more than words: it is code, and the words that follow belong to its end.
+
+    ``command`` stands for what is around it: place, redirections, standard input.
+    """
     name, *rest = found
     code = " ".join([machine.aliases[name], *map(shlex.quote, rest)])
     # bash does not expand an alias again within itself.
     text = machine.aliases.pop(name)
     stream = machine.run_text(code, command.place, exact=False, stdin=command.stdin)
     machine.aliases[name] = text
-    return stream
+    machine.rules.check(machine.collector, command)
+    return _through_redirects(machine, command, stream)
 
 
 def _run_one(
