@@ -56,8 +56,9 @@ def build(settings: Settings) -> Service:
         log=service.log,
     )
     journal = Journal(entries, projection.add, projection.catch_up)
+    signed = service.store.collection("journal_heads")
     heads = HeadSigner(
-        service.store.collection("journal_heads"),
+        signed,
         service.signer,
         lambda: journal.head,
         seconds=settings.gateway_head_seconds,
@@ -81,7 +82,7 @@ def build(settings: Settings) -> Service:
             closing.set()
 
     service.background("streams", end_streams_at_the_end)
-    app = create_app(_api(service, settings, reads, idempotency, closing))
+    app = create_app(_api(service, settings, reads, idempotency, JournalReads(entries, signed), closing))
     service.serve(app, settings.gateway_host, settings.gateway_port)
     return service
 
@@ -91,6 +92,7 @@ def _api(
     settings: Settings,
     reads: Remediations,
     idempotency: IdempotencyKeys,
+    journal: JournalReads,
     closing: asyncio.Event,
 ) -> Api:
     async def away() -> str | None:
@@ -105,9 +107,7 @@ def _api(
         callers=RateLimit(settings.gateway_rate_per_second, settings.gateway_rate_burst),
         strangers=RateLimit(2, 20),
         letters=service.dead_letters,
-        journal=JournalReads(
-            Entries(service.store.collection("journal")), service.store.collection("journal_heads")
-        ),
+        journal=journal,
         ready=away,
         progress_calls=asyncio.Semaphore(_PROGRESS_CALLS),
         closing=closing,

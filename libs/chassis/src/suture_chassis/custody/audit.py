@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from suture_contracts import ids
 from suture_contracts.topology import PUBLISHERS
 
-from suture_chassis.custody.chain import Fact, Head, entry_digest
+from suture_chassis.custody.chain import Fact, Head, entry_digest, fact_of
 from suture_chassis.custody.statements import message_pae, verify_message
 from suture_chassis.custody.strict import decode_base64, parse_object
 from suture_chassis.custody.trust import TrustStore
@@ -49,7 +49,7 @@ class JournalEntry(BaseModel):
         return cls(body=bytes(stored["body"]).decode("utf-8", "replace"), **fields)
 
     def fact(self) -> Fact:
-        return Fact(**{name: getattr(self, name) for name in Fact.__slots__})
+        return fact_of(self.__dict__)
 
 
 class SignedHead(BaseModel):
