@@ -66,6 +66,17 @@ class System:
             time.sleep(0.1)
         return found
 
+    def exhaust_pool(self, program: Program) -> dict[str, Any]:
+        """Registers a program whose pool is too small; returns a finding that waits for a supervisor."""
+        program.config.write_text("host=db.internal\npool_size=5\n")
+        self.register(program, pool_setting="pool_size", pool_size=40)
+        return program.finding(
+            root_cause_category="Database",
+            root_cause_details="Connection pool exhausted under normal load",
+            suggested_actions=["Raise the pool size"],
+            confidence_score="MEDIUM",
+        )
+
     def register(self, program: Program, **facts: Any) -> Program:
         """Registers a program with these facts; returns once findings about it reach it."""
         answer = self.call("operator", "POST", "/api/targets", program.target(**facts))

@@ -42,14 +42,7 @@ def test_a_medium_one_waits_for_a_supervisor_and_then_runs(
     system: Any, make_program: Any, tmp_path: Path
 ) -> None:
     program = make_program(tmp_path, f"pool-{uuid4().hex[:8]}")
-    program.config.write_text("host=db.internal\npool_size=5\n")
-    system.register(program, pool_setting="pool_size", pool_size=40)
-    finding = program.finding(
-        root_cause_category="Database",
-        root_cause_details="Connection pool exhausted under normal load",
-        suggested_actions=["Raise the pool size"],
-        confidence_score="MEDIUM",
-    )
+    finding = system.exhaust_pool(program)
     id = submit(system, finding)
     found = system.wait(id, "awaiting_approval")
     assert program.config.read_text().endswith("pool_size=5\n")

@@ -17,14 +17,7 @@ def test_a_verdict_whose_key_was_revoked_is_given_anew_and_asked_about_again(
 ) -> None:
     system = own_system
     program = make_program(tmp_path, "pool")
-    program.config.write_text("host=db.internal\npool_size=5\n")
-    system.register(program, pool_setting="pool_size", pool_size=40)
-    finding = program.finding(
-        root_cause_category="Database",
-        root_cause_details="Connection pool exhausted under normal load",
-        suggested_actions=["Raise the pool size"],
-        confidence_score="MEDIUM",
-    )
+    finding = system.exhaust_pool(program)
     id = system.call("operator", "POST", "/api/findings", finding).json()["remediation_id"]
     first = system.wait(id, "awaiting_approval")
 
