@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def _of_scripts(scripts: list[Generated]) -> dict[str, Any]:
         report = analyse_document(made.document)
         if not report.is_valid:
             refused.append({made.template or made.id: report.errors[:2]})
-        if not all(report.quality.model_dump().values()) or not made.document.verify:
+        if not all(asdict(report.quality).values()) or not made.document.verify:
             incomplete.append(made.template)
         warned.update(finding.rule_id for finding in report.findings if finding.severity == "warning")
     return {

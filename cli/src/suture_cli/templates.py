@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -173,7 +174,7 @@ def _checked(template: Template) -> list[dict[str, Any]]:
             "safety_score": report.safety_score,
             "errors": list(report.errors),
             "warnings": list(report.warnings),
-            "quality": report.quality.model_dump(),
+            "quality": asdict(report.quality),
         }
         for number, report in enumerate(reports)
     ]

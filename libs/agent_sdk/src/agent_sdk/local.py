@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 
@@ -18,7 +19,7 @@ def validate_locally(text: str, script_type: str) -> dict[str, Any]:
     report = analyse(text, script_type)
     findings = []
     for finding in report.findings:
-        entry = finding.model_dump(mode="json")
+        entry = asdict(finding)
         findings.append({"ruleId": entry.pop("rule_id"), **entry})
     return {
         "isValid": report.is_valid,

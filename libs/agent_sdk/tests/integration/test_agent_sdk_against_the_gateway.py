@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ async def owners(trust: Any, wire: Any, api: str) -> AsyncIterator[dict[str, Any
         return Reply(status=202, body=body)
 
     async def validate(received: Received[commands.Validate]) -> Reply:
-        report = event("script.validated").report.model_dump(mode="json")  # type: ignore[attr-defined]
+        report = asdict(event("script.validated").report)  # type: ignore[attr-defined]
         return Reply(status=200, body={"validation": report, "script_id": str(SCRIPT), "revision": 1})
 
     async def execute(received: Received[commands.Execute]) -> Reply:

@@ -32,7 +32,6 @@ Complexity = Literal["low", "medium", "high"]
 ScriptType = Literal["bash", "python", "kubernetes", "sql", "config"]
 Start = Literal["automatic", "on_request", "rehearsal"]
 """When a script runs: once it is approved; when it is asked for, too; never, its rehearsal is its end."""
-Reversibility = Literal["exact", "compensating", "none"]
 Role = Literal["agent", "operator", "supervisor", "admin"]
 
 

@@ -17,7 +17,6 @@ from suture_contracts.base import (
     Name,
     Principal,
     RemediationEvent,
-    Reversibility,
     ScriptText,
     ScriptType,
     Severity,
@@ -26,7 +25,7 @@ from suture_contracts.base import (
     Value,
 )
 from suture_contracts.custody import Envelope
-from suture_contracts.report import Report
+from suture_contracts.report import Report, Reversibility
 from suture_contracts.script import Script, SubmittedScript, TemplateRef
 from suture_contracts.target import Target
 from suture_contracts.template import Template

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from suture_contracts.base import Complexity, Line, Name, Reversibility, ScriptText, ScriptType, Text, Value
+from suture_contracts.base import Complexity, Line, Name, ScriptText, ScriptType, Text, Value
+from suture_contracts.report import Reversibility
 from suture_contracts.script import Limits
 
 

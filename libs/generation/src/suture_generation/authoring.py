@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from suture_contracts.base import Reversibility, ScriptText, ScriptType, Text
+from suture_contracts.base import ScriptText, ScriptType, Text
 from suture_contracts.events import Finding
-from suture_contracts.report import SafetyFinding
+from suture_contracts.report import Reversibility, SafetyFinding
 from suture_contracts.script import Address, Path, ScriptDocument
 from suture_contracts.target import Target
 from suture_contracts.template import Template
@@ -100,9 +100,7 @@ def messages_for(task: Task) -> list[ChatMessage]:
         values["script"] = _fenced(
             task.refusal.document.model_dump(mode="json", exclude={"parameters", "limits"})
         )
-        values["refusal"] = _fenced(
-            [finding.model_dump(mode="json") for finding in task.refusal.findings[:50]]
-        )
+        values["refusal"] = _fenced([asdict(finding) for finding in task.refusal.findings[:50]])
     elif task.template is not None:
         values["template"] = _fenced(_outline_of(task.template))
     name = "write.j2" if task.refusal is None else "repair.j2"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import TracebackType
 
-from suture_contracts.base import Reversibility
 from suture_contracts.events import Origin
 from suture_contracts.findings import VulnerabilityReported
+from suture_contracts.report import Reversibility
 from suture_contracts.script import ScriptDocument
 
 from suture_generation.analysis import Analysis, Templates, analyze_report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import asdict
 
 import pytest
 import yaml
@@ -52,7 +53,7 @@ def test_it_passes_the_safety_analysis_with_full_marks_for_quality(template: Tem
         problems = [finding for finding in report.findings if finding.severity != "info"]
         assert report.is_valid, report.errors
         assert {finding.rule_id for finding in problems} <= INHERENT, report.warnings
-        assert all(report.quality.model_dump().values()), report.quality
+        assert all(asdict(report.quality).values()), report.quality
 
 
 def test_application_and_other_have_no_template_at_all() -> None:

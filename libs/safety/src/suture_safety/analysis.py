@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suture_contracts.report import Needs, Part, Quality, Report, SafetyFinding
+from suture_contracts.report import Needs, Part, Quality, Report, Reversibility, SafetyFinding
 
 from suture_safety.bash.values import UNKNOWN
 from suture_safety.bounds import BoundExceeded, Budget
@@ -18,8 +18,7 @@ from suture_safety.text_checks import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suture_contracts.base import Reversibility
-
+    from suture_safety.shellcheck import ShellCheck
     from suture_safety.text_types import TextType
 
 _MAX_REMEMBERED = 512
@@ -45,14 +44,17 @@ def analyse(
     part: Part = "body",
     policy: Policy | None = None,
     target: str | None = None,
+    second_reader: ShellCheck | None = None,
 ) -> Report:
     """The report on one text. Never raises: what exceeds the bounds is invalid, and says why.
 
     ``policy``: the organisation's, by default the one of ``use_policy``; ``target``: the target's kind, for
-    what the policy says of it alone.
+    what the policy says of it alone; ``second_reader``: asked about bash, besides.
     """
     one = analyse_part(text, script_type, part)
     findings = one.findings
+    if second_reader is not None and script_type == "bash":
+        findings = [*findings, *second_reader.findings(text, part)]
     chosen = policy or used_policy()
     if chosen is not None:
         findings = apply_policy(chosen.of_target(target), text, findings, one.effects)
@@ -143,7 +145,7 @@ def _analyse_language(text: str, script_type: TextType, collector: Collector, bu
 
 def needs_of(effects: Effects) -> Needs:
     """The effects as the report has them; a place that is not known reads ``*``."""
-    return Needs.model_construct(
+    return Needs(
         writes=tuple(sorted({UNKNOWN.sub("*", path) for path in effects.writes})),
         executes=tuple(sorted({UNKNOWN.sub("*", name) for name in effects.executes})),
         egress=tuple(sorted({UNKNOWN.sub("*", address) for address in effects.egress})),
@@ -162,7 +164,7 @@ def report(
     """Findings in the order of severity and place, and what follows from them."""
     ordered = tuple(sorted(findings, key=lambda one: (_ORDER[one.severity], one.part, one.line, one.column)))
     errors = tuple(_line(one) for one in ordered if one.severity == "error")
-    return Report.model_construct(
+    return Report(
         is_valid=not errors,
         safety_score=safety_score(ordered) if readable else 0.0,
         errors=errors,

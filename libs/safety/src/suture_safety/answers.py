@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from suture_safety.analysis import analyse
@@ -80,8 +81,8 @@ def _as_dict(report: Report) -> dict[str, Any]:
         "is_valid": report.is_valid,
         "safety_score": report.safety_score,
         "findings": findings,
-        "quality": report.quality.model_dump(),
-        "needs": report.needs.model_dump(mode="json"),
+        "quality": asdict(report.quality),
+        "needs": asdict(report.needs),
     }
 
 

@@ -24,17 +24,9 @@ def finding(
     part: Part = "body",
     level: Standard | None = None,
 ) -> SafetyFinding:
-    """A finding made from what is known to be well-formed: without pydantic's checks, since this is hot."""
-    return SafetyFinding.model_construct(
-        rule_id=rule_id,
-        severity=severity,
-        message=message[:_MAX_MESSAGE].replace("\x00", "\\0"),
-        remedy=remedy,
-        line=line,
-        column=column,
-        part=part,
-        level=level,
-    )
+    """A finding whose message has no more than the bound."""
+    message = message[:_MAX_MESSAGE].replace("\x00", "\\0")
+    return SafetyFinding(rule_id, severity, message, line, column, remedy, part, level)
 
 
 @dataclass(slots=True)

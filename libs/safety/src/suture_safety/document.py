@@ -12,11 +12,17 @@ from suture_safety.bash.values import UNKNOWN
 from suture_safety.bounds import MAX_FINDINGS, Budget
 from suture_safety.collector import Effects, finding
 from suture_safety.paths import covered
+from suture_safety.policy import for_targets
 
 if TYPE_CHECKING:
-    from suture_contracts.base import Reversibility, ScriptType
-    from suture_contracts.report import Part, SafetyFinding
+    from collections.abc import Sequence
+
+    from suture_contracts.base import ScriptType
+    from suture_contracts.report import Part, Reversibility, SafetyFinding
     from suture_contracts.script import ScriptDocument
+
+    from suture_safety.policy import Policy
+    from suture_safety.shellcheck import ShellCheck
 
 _SCRATCH = re.compile(r"/(?:var/)?tmp(?:/.*)?|/dev/shm/.*")
 _COMPANION = re.compile(r"[.~_-][\w.~:+\ue002-]{0,120}")
@@ -24,34 +30,38 @@ _CHANGED = {"packages", "services", "accounts", "kernel", "power", "disks", "sch
 _SHELL_TYPES = ("bash", "python")
 
 
-def analyse_document(document: ScriptDocument) -> Report:
+def analyse_document(
+    document: ScriptDocument,
+    *,
+    policy: Policy | None = None,
+    target_kinds: Sequence[str] = (),
+    second_reader: ShellCheck | None = None,
+) -> Report:
     """Body, rollback and verification, each finding with its part; what they do against what is declared.
 
     ``reversibility``: ``exact`` when all it changes are declared files, a cluster's objects that start
     nothing which comes to an end of its own, or a database's rows and indexes that the runner keeps and puts
     back; ``compensating`` when it changes other state and there is a rollback, or deletes rows; ``none``
-    otherwise. Never raises.
+    otherwise. ``policy`` is the organisation's, for all kinds of target that the script is for;
+    ``second_reader`` is asked about each part that is bash. Never raises.
     """
     budget = Budget()
-    kind = document.script_type
-    body = analyse_part(document.body, kind, "body", document.writes, budget)
-    analyses: dict[Part, Analysis] = {"body": body}
-    if document.rollback.strip():
-        rollback_kind = kind if kind not in ("config",) else _kind_of_aid(document.rollback, kind)
-        analyses["rollback"] = analyse_part(
-            document.rollback, rollback_kind, "rollback", document.writes, budget
-        )
-    if document.verify.strip():
-        analyses["verify"] = analyse_part(
-            document.verify, _kind_of_aid(document.verify, kind), "verify", (), budget
-        )
+    parts = _parts(document)
+    analyses = {
+        part: analyse_part(text, kind, part, () if part == "verify" else document.writes, budget)
+        for part, (text, kind) in parts.items()
+    }
+    body = analyses["body"]
     findings: list[SafetyFinding] = []
+    if second_reader is not None:
+        for part, (text, kind) in parts.items():
+            findings += second_reader.findings(text, part) if kind == "bash" else []
     for part, one in analyses.items():
-        quality_aside = [
-            each for each in one.findings if part == "body" or not each.rule_id.startswith("quality.")
-        ]
-        findings += quality_aside
-        findings += _undeclared(document, part, one.effects)
+        of_part = [each for each in one.findings if part == "body" or not each.rule_id.startswith("quality.")]
+        of_part += _undeclared(document, part, one.effects)
+        if policy is not None:
+            of_part = for_targets(policy, target_kinds, parts[part][0], of_part, one.effects, part)
+        findings += of_part
     if not document.verify.strip():
         findings.append(
             finding(
@@ -69,6 +79,20 @@ def analyse_document(document: ScriptDocument) -> Report:
         _reversibility(document, analyses),
         all(one.readable for one in analyses.values()),
     )
+
+
+def _parts(document: ScriptDocument) -> dict[Part, tuple[str, ScriptType]]:
+    """The texts that are there, each with what it is."""
+    kind = document.script_type
+    parts: dict[Part, tuple[str, ScriptType]] = {"body": (document.body, kind)}
+    if document.rollback.strip():
+        parts["rollback"] = (
+            document.rollback,
+            _kind_of_aid(document.rollback, kind) if kind == "config" else kind,
+        )
+    if document.verify.strip():
+        parts["verify"] = (document.verify, _kind_of_aid(document.verify, kind))
+    return parts
 
 
 def _kind_of_aid(text: str, kind: ScriptType) -> ScriptType:

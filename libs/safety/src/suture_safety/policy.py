@@ -14,9 +14,9 @@ from suture_safety.collector import Effects, finding
 from suture_safety.images import registry, spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from suture_contracts.report import SafetyFinding
+    from suture_contracts.report import Part, SafetyFinding
 
 Severity = Literal["error", "warning", "info", "off"]
 _SEVERITIES = ("error", "warning", "info", "off")
@@ -144,7 +144,7 @@ def _allowed(entry: Any, where: str) -> Allowed:
 
 
 def apply_policy(
-    policy: Policy, text: str, findings: list[SafetyFinding], effects: Effects
+    policy: Policy, text: str, findings: list[SafetyFinding], effects: Effects, part: Part = "body"
 ) -> list[SafetyFinding]:
     """The findings as the policy weighs them, and those that are its own."""
     kept = [weighed for one in findings if (weighed := _weighed(policy, one)) is not None]
@@ -156,12 +156,31 @@ def apply_policy(
             does = "does not" if refused else "may not"
             message = f"the policy {does} allow {shown(name)} among {kind}"
             remedy = "Do without it, or have the policy changed."
-            kept.append(finding(f"policy.{kind}", "error", message, remedy, line, column))
+            kept.append(finding(f"policy.{kind}", "error", message, remedy, line, column, part))
     for name, size in (("lines", text.count("\n") + 1), ("characters", len(text))):
         if size > policy.limits.get(name, size):
             message = f"has {size:,} {name}; the policy allows {policy.limits[name]:,}"
-            kept.append(finding("policy.limits", "error", message, "Make it shorter."))
+            kept.append(finding("policy.limits", "error", message, "Make it shorter.", part=part))
     return kept
+
+
+def for_targets(
+    policy: Policy,
+    kinds: Sequence[str],
+    text: str,
+    findings: list[SafetyFinding],
+    effects: Effects,
+    part: Part,
+) -> list[SafetyFinding]:
+    """As ``apply_policy`` for each of these kinds of target: what any of them forbids is forbidden."""
+    found: dict[tuple[str, str, int, int], SafetyFinding] = {}
+    for kind in kinds or (None,):
+        for one in apply_policy(policy.of_target(kind), text, findings, effects, part):
+            key = (one.rule_id, one.message, one.line, one.column)
+            known = found.get(key)
+            if known is None or _SEVERITIES.index(one.severity) < _SEVERITIES.index(known.severity):
+                found[key] = one
+    return list(found.values())
 
 
 def _weighed(policy: Policy, one: SafetyFinding) -> SafetyFinding | None:
@@ -170,7 +189,7 @@ def _weighed(policy: Policy, one: SafetyFinding) -> SafetyFinding | None:
     )
     if severity is None or one.rule_id.startswith(_FIXED) or one.rule_id.endswith(".syntax"):
         return one
-    return None if severity == "off" else one.model_copy(update={"severity": severity})
+    return None if severity == "off" else replace(one, severity=severity)
 
 
 def _named(kind: str, effects: Effects) -> Iterator[tuple[str, tuple[int, int], tuple[str, ...]]]:

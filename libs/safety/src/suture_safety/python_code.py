@@ -164,7 +164,7 @@ def _quality(
     text: str, nodes: list[ast.AST], seen: set[str], collector: Collector, base: tuple[int, int]
 ) -> Quality:
     changes = bool(collector.effects.writes or collector.effects.states)
-    quality = Quality.model_construct(
+    quality = Quality(
         shebang=text.startswith("#!"),
         error_handling=any(isinstance(node, (ast.Try, ast.Raise)) for node in nodes) or "sys.exit" in seen,
         backup=not changes or any(name in _BACKUPS for name in seen),

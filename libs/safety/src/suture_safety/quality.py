@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def bash_quality(text: str, trail: Trail, collector: Collector) -> Quality:
     """Five requirements: shebang, error handling, backup before change, logging, validation after it."""
     changes = trail.first_change >= 0
-    quality = Quality.model_construct(
+    quality = Quality(
         shebang=text.startswith("#!"),
         error_handling=trail.errexit and trail.nounset,
         backup=not changes or 0 <= trail.first_backup <= trail.first_change,
@@ -54,6 +54,6 @@ def bash_quality(text: str, trail: Trail, collector: Collector) -> Quality:
 
 def declared_quality(text: str) -> Quality:
     """Of what is data, not a program (a manifest, a query): the runner sees to the rest."""
-    return Quality.model_construct(
+    return Quality(
         shebang=True, error_handling=True, backup=True, logging=True, validation=bool(text.strip())
     )

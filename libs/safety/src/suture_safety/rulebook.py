@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suture_safety.matching import Matcher, compile_matcher
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from suture_contracts.report import Level
 
-    from suture_safety.bash.command import Command
+    from suture_safety.bash.command import Command, Redirect
     from suture_safety.bash.machine import Machine
     from suture_safety.collector import Collector
 
@@ -97,7 +96,7 @@ class Rulebook:
         """Adds a finding for each rule that the command breaks."""
         for rule in self._by_program.get(command.name, ()):
             self._apply(rule, collector, command)
-        if command.redirects:
+        if any(map(_reaches_something, command.redirects)):
             for rule in self._of_redirects:
                 self._apply(rule, collector, command)
         if self._works_elsewhere(command.name):
@@ -127,6 +126,12 @@ class Rulebook:
                 self._apply(rule, machine.collector, command)
 
 
+def _reaches_something(redirect: Redirect) -> bool:
+    """Whether it is about more than silence and descriptors, which is what nearly all are about."""
+    target = redirect.target
+    return target != "/dev/null" and not (redirect.operator.endswith("&") and target.isdigit())
+
+
 @cache
 def rulebook() -> Rulebook:
     """The rulebook; read on first use, not on import."""
@@ -142,6 +147,8 @@ def rulebook() -> Rulebook:
 @cache
 def ruleset_digest() -> str:
     """SHA-256, in hexadecimal, over the rules and the code: another digest, another verdict."""
+    import hashlib  # not on import: the command line has no use for it
+
     digest = hashlib.sha256()
     for name, text in _sources().items():
         digest.update(f"{name}\0{len(text)}\0".encode())
@@ -152,7 +159,7 @@ def ruleset_digest() -> str:
 @cache
 def _sources() -> dict[str, str]:
     found: dict[str, str] = {}
-    root = files("suture_safety")
+    root = Path(__file__).parent
     for folder in (root, root / "bash", root / "rules"):
         for entry in sorted(folder.iterdir(), key=lambda item: item.name):
             if entry.name.endswith((".py", ".yaml")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from suture_safety.sql_tree import Node, NotPostgres, calls, parse
 
 if TYPE_CHECKING:
-    from suture_contracts.base import Reversibility
+    from suture_contracts.report import Reversibility
 
 # With one of these a statement changes other rows than the table and the condition that it names.
 _BEYOND_ITS_ROWS = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 from suture_contracts.report import Report
 from suture_contracts.script import ScriptDocument
-from suture_safety import analyse_document
+from suture_safety import analyse_document, read_policy
 
 FILE = "/srv/app/app.conf"
 HEAD = "#!/bin/bash\nset -euo pipefail\n"
@@ -192,4 +194,43 @@ def test_protected_files_may_be_changed_where_they_are_declared() -> None:
 
 def test_a_report_survives_its_own_json() -> None:
     report = _report("rm -rf /\n")
-    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert TypeAdapter(Report).validate_json(to_json(report)) == report
+
+
+POLICY = read_policy(
+    """
+    commands: {forbidden: [sed]}
+    severities: {document.undeclared-write: warning}
+    targets:
+      host: {paths: {forbidden: [/srv/*]}}
+    """
+)
+
+
+def _under(document: ScriptDocument, *kinds: str) -> set[tuple[str, str, str]]:
+    report = analyse_document(document, policy=POLICY, target_kinds=kinds)
+    return {
+        (one.rule_id, one.severity, one.part)
+        for one in report.findings
+        if one.rule_id.startswith(("policy.", "document."))
+    }
+
+
+def test_an_organisations_policy_holds_for_every_part_of_a_document() -> None:
+    document = ScriptDocument(
+        script_type="bash", body=BODY, verify=f"{HEAD}sed -n 1p {FILE}\n", writes=(FILE,)
+    )
+    assert {("policy.commands", "error", "body"), ("policy.commands", "error", "verify")} <= _under(document)
+
+
+def test_a_policy_weighs_what_is_found_of_the_document_itself() -> None:
+    document = ScriptDocument(script_type="bash", body=BODY, verify=VERIFY, writes=())
+    assert ("document.undeclared-write", "warning", "body") in _under(document)
+
+
+def test_what_the_policy_forbids_for_one_kind_of_target_is_forbidden_where_that_kind_is_among_them() -> None:
+    document = ScriptDocument(script_type="bash", body=BODY, verify=VERIFY, writes=(FILE,))
+    forbidden = ("policy.paths", "error", "body")
+    assert forbidden not in _under(document, "local")
+    assert forbidden in _under(document, "host")
+    assert forbidden in _under(document, "local", "host")

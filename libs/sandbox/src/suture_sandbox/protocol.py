@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
-from suture_contracts.base import Reversibility, ScriptType
+from suture_contracts.base import ScriptType
 from suture_contracts.events import ExecutionOutcome, Mode
+from suture_contracts.report import Reversibility
 from suture_contracts.script import Limits
 from suture_contracts.target import Target, TargetKind
 

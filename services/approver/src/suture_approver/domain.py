@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from suture_contracts.base import Complexity, Principal, Reversibility
+from suture_contracts.base import Complexity, Principal
 from suture_contracts.events import Confidence, ConfidenceLevel, Origin, Run
+from suture_contracts.report import Reversibility
 
 from suture_approver.policy import Breaker, Policy
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic_core import to_json
 from suture_contracts.base import Principal, Value
 from suture_contracts.events import (
     Finding,
 )
+from suture_contracts.report import Report
 from suture_contracts.target import Target
 
 Fields = dict[str, tuple[int, dict[str, Any]]]
 States = list[tuple[str, int] | tuple[str, int, int]]
 
 
-def text_of(value: Value) -> str:
+def text_of(value: Value | Report) -> str:
     # Kept as JSON text: hostile keys ("$where", "a.b") stay data, and the store has nothing to take apart.
-    return value.model_dump_json()
+    return to_json(value).decode()
 
 
 def finding_of(finding: Finding) -> dict[str, Any]:

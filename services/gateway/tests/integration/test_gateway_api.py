@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -149,7 +150,7 @@ async def test_scripts_are_listed_filtered_and_paged(as_role: Any, wire: Any, ev
 
 
 async def test_a_script_is_validated_by_its_owner_anew(as_role: Any, owners: Any) -> None:
-    report = event("script.validated").report.model_dump(mode="json")  # type: ignore[attr-defined]
+    report = asdict(event("script.validated").report)  # type: ignore[attr-defined]
     body = {"validation": report, "script_id": str(SCRIPT), "revision": 1}
     got = await owners("validator", {commands.Validate: Reply(status=200, body=body)})
     answer = await as_role("agent").post(f"{BASE}/scripts/{SCRIPT}/validate")

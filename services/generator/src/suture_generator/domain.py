@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
-from suture_contracts.base import Complexity, Reversibility
+from suture_contracts.base import Complexity
 from suture_contracts.events import ModelUse, Origin, RcaAnalyzed, ScriptGenerated, ScriptGenerationFailed
+from suture_contracts.report import Reversibility
 from suture_contracts.script import Script, ScriptDocument, SubmittedScript, TemplateRef
 from suture_contracts.template import Template
 from suture_generation.analysis import SUSPECTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -139,9 +140,7 @@ class Generator:
         step = self._planner.after_refusal(analysis, document["origin"], history)
         refusal = {
             "document": rejected.script.document,
-            "findings": [
-                finding.model_dump(mode="json") for finding in rejected.report.findings[:MAX_REFUSAL_FINDINGS]
-            ],
+            "findings": [asdict(finding) for finding in rejected.report.findings[:MAX_REFUSAL_FINDINGS]],
         }
         guard = {"state": "generated", "revision": rejected.script.revision}
         await self.advance(document, step, analysis, cause.caused(), guard, cause, {"refusal": refusal})

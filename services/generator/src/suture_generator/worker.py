@@ -214,7 +214,7 @@ def _task_of(document: dict[str, Any], analysis: RcaAnalyzed) -> Task:
     stored = document["refusal"]
     refusal = None
     if stored is not None:
-        findings = tuple(SafetyFinding.model_validate(finding) for finding in stored["findings"])
+        findings = tuple(SafetyFinding(**finding) for finding in stored["findings"])
         refusal = Refusal(ScriptDocument.model_validate(json.loads(stored["document"])), findings)
     return Task(analysis.finding, analysis.targets, analysis.script_type, analysis.template, refusal)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
+from pydantic_core import to_json, to_jsonable_python
 from suture_contracts.report import Needs, Report, SafetyFinding
 
 _LEAST_ROOM = 20_000
@@ -32,26 +34,28 @@ def fitted(report: Report, room: int) -> Report:
     """
     if room < _LEAST_ROOM:
         return unreadable("bounds.message", "leaves no room for its report", "shorten the script")
-    while len(report.model_dump_json()) > room:
+    while len(to_json(report)) > room:
         kept = len(report.findings) // 2
-        report = report.model_copy(
-            update={
-                "findings": report.findings[:kept],
-                "errors": report.errors[:kept],
-                "warnings": report.warnings[:kept],
-                "needs": Needs(complete=False),
-            }
+        report = replace(
+            report,
+            findings=report.findings[:kept],
+            errors=report.errors[:kept],
+            warnings=report.warnings[:kept],
+            needs=Needs(complete=False),
         )
     return report
 
 
-def validation_of(report: Report) -> dict[str, Any]:
-    """The report in the words of the HTTP API."""
+def stored(report: Report) -> dict[str, Any]:
+    """The report as it is kept, and as a reply carries it."""
+    kept: dict[str, Any] = to_jsonable_python(report)
+    return kept
+
+
+def validation_of(report: dict[str, Any]) -> dict[str, Any]:
+    """A stored report in the words of the HTTP API."""
     return {
-        "isValid": report.is_valid,
-        "safetyScore": report.safety_score,
-        "errors": list(report.errors),
-        "warnings": list(report.warnings),
-        "findings": [finding.model_dump(mode="json") for finding in report.findings],
-        "quality": report.quality.model_dump(mode="json"),
+        "isValid": report["is_valid"],
+        "safetyScore": report["safety_score"],
+        **{name: report[name] for name in ("errors", "warnings", "findings", "quality")},
     }

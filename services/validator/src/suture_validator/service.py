@@ -19,7 +19,7 @@ from suture_contracts.custody import VERDICT, Envelope, Verdict
 from suture_contracts.events import ScriptGenerated, ScriptRejected, ScriptValidated
 from suture_contracts.report import Report
 
-from suture_validator.domain import fitted, state_after, validation_of
+from suture_validator.domain import fitted, state_after, stored, validation_of
 from suture_validator.judge import Judge
 from suture_validator.metrics import Metrics
 
@@ -60,7 +60,8 @@ class Validator:
         generated = received.message
         script = generated.script
         inline = generated.origin in _TEMPLATE_ORIGINS and generated.template_proven
-        report = await self._judge.document(script.document, script.sha256, inline=inline)
+        kinds = tuple(sorted({target.kind for target in generated.targets}))
+        report = await self._judge.document(script.document, script.sha256, inline=inline, target_kinds=kinds)
         if len(received.body) > _LARGE_BYTES or len(report.findings) > _MANY_FINDINGS:
             report = fitted(report, MAX_MESSAGE_BYTES - len(received.body) - _ENVELOPE_BYTES)
         state = state_after(report, generated.repairs_left)
@@ -78,7 +79,7 @@ class Validator:
             "revision": script.revision,
             "sha256": script.sha256,
             "ruleset": self._judge.ruleset,
-            "report": report.model_dump(mode="json"),
+            "report": stored(report),
         }
         await self._validations.insert(document, events=[event], cause=received)
 
@@ -87,7 +88,7 @@ class Validator:
         command = received.message
         if command.script_id is not None:
             found = await self._newest(str(command.script_id))
-            body = {"validation": validation_of(Report.model_validate(found["report"]))}
+            body = {"validation": validation_of(found["report"])}
             return Reply(
                 status=200, body={**body, "script_id": found["script_id"], "revision": found["revision"]}
             )
@@ -98,7 +99,7 @@ class Validator:
                 remedy="give script_id, or script_type and text",
             )
         report = await self._judge.text(command.text, command.script_type)
-        return Reply(status=200, body={"validation": validation_of(report)})
+        return Reply(status=200, body={"validation": validation_of(stored(report))})
 
     async def _newest(self, script_id: str) -> dict[str, Any]:
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS

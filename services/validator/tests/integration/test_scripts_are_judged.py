@@ -15,9 +15,10 @@ from suture_contracts.base import Principal
 from suture_contracts.commands import Validate
 from suture_contracts.custody import VERDICT, Verdict
 from suture_contracts.events import ScriptGenerated, ScriptRejected, ScriptValidated
-from suture_safety import ruleset_digest
+from suture_safety.shellcheck import ShellCheck
 from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
+from suture_validator.judge import Judge
 
 Generated = Callable[..., ScriptGenerated]
 
@@ -40,7 +41,7 @@ async def test_a_safe_script_is_validated_with_a_verdict_on_its_bytes(
     validated = await wire.expect(ScriptValidated, remediation_id=event.remediation_id)
     assert validated.script == event.script
     assert validated.report.is_valid
-    assert validated.ruleset == ruleset_digest()
+    assert validated.ruleset == Judge(second_reader=ShellCheck.find()).ruleset
     verdict = unseal(
         validated.verdict,
         trust.store,
@@ -52,6 +53,7 @@ async def test_a_safe_script_is_validated_with_a_verdict_on_its_bytes(
     assert verdict.is_valid
     assert (verdict.script_id, verdict.revision) == (event.script.script_id, 1)
     assert verdict.reversibility == "exact"
+    assert verdict.ruleset == validated.ruleset
 
 
 async def test_an_unsafe_script_is_refused_with_rule_line_and_column(

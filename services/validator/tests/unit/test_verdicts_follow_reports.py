@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_core import to_json
 from suture_contracts.report import Report
 from suture_safety import analyse
-from suture_validator.domain import fitted, state_after, unreadable, validation_of
+from suture_validator.domain import fitted, state_after, stored, unreadable, validation_of
 
 SAFE = analyse("#!/bin/bash\nset -eu\necho ok\n", "bash")
 UNSAFE = analyse("rm -rf /\n", "bash")
@@ -27,7 +28,7 @@ def test_what_cannot_be_read_is_not_valid_and_says_why() -> None:
 
 
 def test_the_answer_has_the_words_of_the_http_interface() -> None:
-    validation = validation_of(UNSAFE)
+    validation = validation_of(stored(UNSAFE))
     assert set(validation) == {"isValid", "safetyScore", "errors", "warnings", "findings", "quality"}
     assert validation["isValid"] is False
     assert validation["findings"][0]["rule_id"] == "filesystem.remove-system-root"
@@ -38,7 +39,7 @@ def test_a_long_report_is_shortened_to_its_gravest_findings() -> None:
         "".join(f"rm -rf /etc/x{number}; chmod 777 a\n" for number in range(200)) + "rm -rf /", "bash"
     )
     short = fitted(report, 30_000)
-    assert len(short.model_dump_json()) <= 30_000
+    assert len(to_json(short)) <= 30_000
     assert 0 < len(short.findings) < len(report.findings)
     assert short.findings == report.findings[: len(short.findings)]
     assert not short.is_valid

@@ -55,7 +55,7 @@ def printed(machine: Machine, command: Command) -> Stream:
 def _echo(command: Command) -> str:
     words = list(command.arguments)
     flags = ""
-    while words and re.fullmatch(r"-[neE]+", words[0]):
+    while words and words[0][:1] == "-" and re.fullmatch(r"-[neE]+", words[0]):
         flags += words.pop(0)[1:]
     text = " ".join(words)
     return (unescape(text) if "e" in flags else text) + ("" if "n" in flags else "\n")

@@ -244,7 +244,8 @@ def _through_redirects(machine: Machine, command: Command, stream: Stream) -> St
     secret = stream.secret
     if machine.piped and not secret:
         secret = next(filter(machine.rules.is_credential, command.paths), "")
-    stream = Stream(stream.text, tuple(dict.fromkeys((*stream.sources, source))), stream.place, secret)
+    sources = (source,) if not stream.sources else tuple(dict.fromkeys((*stream.sources, source)))
+    stream = Stream(stream.text, sources, stream.place, secret)
     kept = stream
     for redirect in command.redirects:
         if redirect.operator in (">", ">|", "&>", ">>") and redirect.descriptor in ("", "1"):

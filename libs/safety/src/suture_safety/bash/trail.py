@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from suture_safety.bash.values import shown
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from suture_safety.bash.command import Command
 
 _BACKUP_NAME = re.compile(r"(?i)bak|backup|orig\b|\.old\b|\.save\b|snapshot|\.prev\b|rollback|\.before")
+_IN_PLACE = re.compile(r"-\w*i.+|--in-place=")
 _DUMPERS = {"pg_dump", "pg_dumpall", "mysqldump", "etcdctl", "btrfs", "lvcreate", "zfs", "restic", "borg"}
 _CHECKS = frozenset(
     """
@@ -74,8 +76,13 @@ def _is_backup(command: Command) -> bool:
     name, words = command.name, command.arguments
     if name in ("cp", "mv", "install", "rsync", "tar", "gzip", "ln"):
         return any(_BACKUP_NAME.search(word) for word in words) or (name in ("tar", "rsync"))
-    if name in _DUMPERS or (name == "sed" and any(re.match(r"-\w*i.+|--in-place=", word) for word in words)):
+    if name in _DUMPERS or (name == "sed" and any(map(_IN_PLACE.match, words))):
         return name in _DUMPERS or any(word.startswith(("--in-place=", "-i.")) for word in words)
-    if any(_BACKUP_NAME.search(shown(target)) for target in command.outputs):
+    if command.redirects and any(_BACKUP_NAME.search(shown(target)) for target in command.outputs):
         return True
-    return bool(_BACKUP_NAME.search(name))
+    return _named_backup(name)
+
+
+@lru_cache(1_024)
+def _named_backup(program: str) -> bool:
+    return _BACKUP_NAME.search(program) is not None

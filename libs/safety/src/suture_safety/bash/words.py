@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from suture_safety.bash import parameters
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from suture_safety.bash.machine import Machine
 
-_PLAIN = re.compile(r"[\w./:=,@%+#-]+", re.ASCII)
+_PLAIN = re.compile(rb"[\w./:=,@%+#-]+")
 _BACKSLASH = re.compile(r"\\(\n|.)", re.DOTALL)
 _QUOTED_BACKSLASH = re.compile(r'\\([$`"\\\n])')
 
@@ -36,14 +37,20 @@ def fields(machine: Machine, node: Node) -> list[str]:
     """The words that one word of the source becomes: none, one or several."""
     kind = node.type
     if kind in ("word", "number"):
-        text = text_of(node)
-        if _PLAIN.fullmatch(text):
-            return [text]
+        plain = _plain(node.text or b"")
+        if plain is not None:
+            return [plain]
     elif kind == "raw_string":
         return [text_of(node)[1:-1]]
     pieces: list[Piece] = []
     _collect(machine, node, pieces)
     return _split(pieces, machine.variables.get("IFS", (" \t\n",))[0])
+
+
+@lru_cache(4_096)
+def _plain(source: bytes) -> str | None:
+    """The word that needs nothing done to it; scripts are made of a few hundred of them."""
+    return source.decode("ascii") if _PLAIN.fullmatch(source) else None
 
 
 def text(machine: Machine, node: Node) -> str:
@@ -153,13 +160,18 @@ def _split_expansion(
         return [*done, MANY], None
     if not is_known(separators):
         separators = " \t\n"
-    words = re.split(f"[{re.escape(separators)}]+", part) if separators else [part]
+    words = _separator(separators).split(part) if separators else [part]
     if len(words) == 1:
         return done, (current or "") + part
     head, *middle, tail = words
     begun = (current or "") + head
     done = [*done, begun] if begun or current is not None else done
     return [*done, *middle], (tail or None)
+
+
+@lru_cache(16)
+def _separator(characters: str) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(characters)}]+")
 
 
 def is_dynamic(word: str) -> bool:
