@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from suture_safety.bash.values import UNKNOWN, shown
+from suture_safety.bash.values import ANY, UNKNOWN, shown
 from suture_safety.collector import Effects, finding
 from suture_safety.images import registry, spellings
 
@@ -151,7 +151,7 @@ def apply_policy(
     for kind, allowed in policy.lists.items():
         for name, (line, column), names in _named(kind, effects):
             refused = allowed.refuses(*names)
-            if not refused and not (kind in ("images", "registries") and allowed.may_refuse(*names)):
+            if not refused and not allowed.may_refuse(*names):
                 continue
             does = "does not" if refused else "may not"
             message = f"the policy {does} allow {shown(name)} among {kind}"
@@ -205,7 +205,8 @@ def _named(kind: str, effects: Effects) -> Iterator[tuple[str, tuple[int, int], 
         for address, where in effects.egress.items():
             found.setdefault(address.rpartition(":")[0].lower(), where)
     elif kind == "paths":
-        found = effects.writes
+        # Where the script is by then is not known: such a path may lie anywhere.
+        found = {name if name.startswith("/") else ANY: where for name, where in effects.writes.items()}
     else:
         found = dict.fromkeys(effects.executes, (1, 1))
     for name, where in found.items():

@@ -41,7 +41,7 @@ def analyse_powershell(
     if root.has_error and (error := first_error(root)):
         what = f"PowerShell cannot be read near {text(error).strip().split(chr(10))[0][:60]!r}"
         remedy = "Fix the syntax; what cannot be read is not run."
-        collector.add("powershell.syntax", "warning", what, remedy, unit.place(error))
+        collector.add("powershell.syntax", "error", what, remedy, unit.place(error))
         # What the grammar does not take is at least searched as it is written.
         _judge(source[:_MAX_LINE], unit.place(error), collector)
 

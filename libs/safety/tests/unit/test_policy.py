@@ -249,3 +249,22 @@ def test_a_target_kind_has_entries_of_its_own_over_the_general_ones() -> None:
 def test_a_policy_that_cannot_be_used_is_refused_with_its_field(policy: str, named: str) -> None:
     with pytest.raises(InvalidPolicy, match=named):
         read_policy(policy)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cd /etc; touch a",
+        "touch a",
+        'touch "$1"',
+        'cp /tmp/a "$(cat /tmp/where)"',
+        "cd /etc && touch ./b/../a",
+    ],
+)
+def test_a_path_that_is_not_known_may_be_one_that_is_forbidden(text: str) -> None:
+    assert _refused(text, "paths: {forbidden: ['/etc/*']}") == ["policy.paths"]
+
+
+@pytest.mark.parametrize("text", ["cd /srv && touch a", 'touch "/srv/$1"', "t=$(mktemp); touch $t"])
+def test_a_path_that_can_only_be_elsewhere_is_not_refused(text: str) -> None:
+    assert _refused(text, "paths: {forbidden: ['/etc/*']}") == []

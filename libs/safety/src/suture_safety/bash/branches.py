@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _TEST = re.compile(rb'(?:\[\[?|test)\s+(!\s+)?-([a-zA-Z])\s+"?\$\{?(\w+)\}?"?\s*(?:\]\]?)?')
 _ENDS = {"exit", "return", "break", "continue", "die", "fail", "abort", "fatal", "error_exit", "exec"}
 _MAX_NESTED_LOOPS = 2
+_ALWAYS = re.compile(
+    rb"while\s+(?:true|:|/bin/true|\[+ 1 \]+|\(\(\s*1\s*\)\))\s*;?|until\s+(?:false|/bin/false)\s*;?"
+    rb"|for\s*\(\([^;]*;\s*;[^;]*\)\)\s*;?"
+)
+_LEAVES = re.compile(rb"\b(?:break|return|exit|exec|die|fail\w*|abort\w*|fatal|kill)\b")
 
 
 def run_list(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
@@ -135,6 +140,14 @@ def _forget_growing(machine: Machine, before: Scope) -> None:
         known = before.variables.get(name)
         if known is not None and not set(values) <= set(known):
             machine.variables[name] = (ANY,)
+
+
+def never_ends(loop: Node, body: Node) -> bool:
+    """Whether a loop's condition always holds, and nothing in its body leaves it."""
+    if _LEAVES.search(body.text or b""):
+        return False
+    head = (loop.text or b"")[: body.start_byte - loop.start_byte]
+    return _ALWAYS.fullmatch(head.strip()) is not None
 
 
 def forks_itself(body: Node, name: str) -> bool:

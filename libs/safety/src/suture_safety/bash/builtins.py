@@ -79,6 +79,14 @@ def _shift(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
 def _read(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     names = [word for word in command.operands if word.isidentifier()]
     stdin = command.stdin or machine.input
+    if stdin is None and not machine.active and not command.has("-t", "-u"):
+        machine.collector.add(
+            "resources.waits-for-input",
+            "warning",
+            "read waits for somebody to type",
+            "Take the value as a parameter.",
+            command.place,
+        )
     if stdin is not None and len(names) == 1 and is_known(stdin.text):
         set_variable(machine, names[0], tuple(stdin.text.splitlines()[:200]) or ("",))
         return SILENT

@@ -206,6 +206,11 @@ def _loop(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
         if child.is_named and child != body:
             run(machine, child, stdin)
     if body is not None:
+        if branches.never_ends(node, body):
+            message = "never ends: nothing in the loop leaves it"
+            machine.warn(
+                "resources.endless-loop", node, message, "Bound the loop: for _ in {1..30}, or break."
+            )
         branches.repeat(machine, lambda: run(machine, body, stdin))
     machine.input = outer
     return Stream(ANY, stdin.sources if stdin else ())
