@@ -78,6 +78,20 @@ rules-page: setup ## write docs/rules.md, the safety rules, from their data
 bench-pipeline: setup ## pipelines a second beside a Celery chain; ends with one line of JSON
 	@$(bin)/python -m bench.pipeline
 
+.PHONY: bench-peers
+bench-peers: setup ## the safety analysis beside ShellCheck, bandit, squawk, checkov on the samples in cases=FOLDER
+	@[ -n "$(cases)" ] || { echo "bench-peers: say cases=FOLDER, a folder of labelled samples" >&2; exit 2; }
+	@[ -x .tools/peers/bin/bandit ] || .tools/bin/uv venv -q --python .venv/bin/python .tools/peers
+	@.tools/bin/uv pip install -q --python .tools/peers -r bench/peers.txt
+	@$(bin)/python -m bench.safety_peers "$(cases)"
+
+.PHONY: fuzz
+fuzz: setup ## fuzz the safety analysis for seconds=60, guided by coverage; what breaks a promise stays in .fuzz
+	@.tools/bin/uv pip install -q --target .tools/fuzz -r libs/safety/tests/fuzz/requirements.txt
+	@mkdir -p .fuzz
+	@PYTHONPATH=.tools/fuzz $(bin)/python libs/safety/tests/fuzz/fuzz_readers.py .fuzz/corpus \
+		-max_len=4096 -rss_limit_mb=2048 -timeout=30 -max_total_time=$(or $(seconds),60) -artifact_prefix=.fuzz/ -print_final_stats=1
+
 .PHONY: bench-sandboxes
 bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names
 	@$(bin)/python -m bench.sandboxes
