@@ -1,8 +1,8 @@
 """Suture beside other checkers, on the same texts in one run: ``python -m bench.safety_peers FOLDER``.
 
 The others are programs: in the folder that ``--tools`` names, where ``make bench-peers`` puts them, or on the
-PATH. A tool that is not there is left out, and that is said. Nothing that is checked is ever run. The table is
-written as Markdown, or as JSON lines with ``--json``; ``docs/safety.md`` keeps the last one.
+PATH. A tool that is not there is left out, and that is said. Nothing that is checked is ever run. The table
+is Markdown, or JSON lines with ``--json``; ``docs/safety.md`` keeps the last one.
 """
 
 from __future__ import annotations
