@@ -33,7 +33,8 @@ def finding(
 class Effects:
     """What a text was seen to touch. ``states``: state other than files (packages, services).
 
-    ``images``: the container images that it takes, as they are written.
+    ``images``: the container images that it takes, as they are written; ``users`` and ``service_accounts``:
+    whom it acts as besides the one that it runs as.
     """
 
     writes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -41,23 +42,28 @@ class Effects:
     egress: dict[str, tuple[int, int]] = field(default_factory=dict)
     states: dict[str, tuple[int, int]] = field(default_factory=dict)
     images: dict[str, tuple[int, int]] = field(default_factory=dict)
+    users: dict[str, tuple[int, int]] = field(default_factory=dict)
+    service_accounts: dict[str, tuple[int, int]] = field(default_factory=dict)
     complete: bool = True
 
     def write(self, path: str, place: tuple[int, int]) -> None:
-        if len(self.writes) < _MAX_NEEDS:
-            self.writes.setdefault(path, place)
-        else:
-            self.complete = False
+        self._bounded(self.writes, path, place)
 
     def connect(self, address: str, place: tuple[int, int]) -> None:
-        if len(self.egress) < _MAX_NEEDS:
-            self.egress.setdefault(address, place)
-        else:
-            self.complete = False
+        self._bounded(self.egress, address, place)
 
     def image(self, name: str, place: tuple[int, int]) -> None:
-        if len(self.images) < _MAX_NEEDS:
-            self.images.setdefault(name, place)
+        self._bounded(self.images, name, place)
+
+    def user(self, name: str, place: tuple[int, int]) -> None:
+        self._bounded(self.users, name, place)
+
+    def service_account(self, name: str, place: tuple[int, int]) -> None:
+        self._bounded(self.service_accounts, name, place)
+
+    def _bounded(self, of: dict[str, tuple[int, int]], name: str, place: tuple[int, int]) -> None:
+        if len(of) < _MAX_NEEDS:
+            of.setdefault(name, place)
         else:
             self.complete = False
 

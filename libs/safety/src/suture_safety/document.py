@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from suture_contracts.report import Report
 
+from suture_safety.access import foreign_states
 from suture_safety.analysis import Analysis, analyse_part, needs_of, report
 from suture_safety.bash.values import UNKNOWN
 from suture_safety.bounds import MAX_FINDINGS, Budget
 from suture_safety.collector import Effects, finding
 from suture_safety.paths import covered
-from suture_safety.policy import for_targets
+from suture_safety.policy import for_targets, limits_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,9 @@ def analyse_document(
         if policy is not None:
             of_part = for_targets(policy, target_kinds, parts[part][0], of_part, one.effects, part)
         findings += of_part
+    findings += foreign_states(_merged(analyses), target_kinds)
+    if policy is not None:
+        findings += limits_over(policy, target_kinds, document.limits.model_dump())
     if not document.verify.strip():
         findings.append(
             finding(
@@ -157,6 +161,8 @@ def _merged(analyses: dict[Part, Analysis]) -> Effects:
         merged.egress.update(one.effects.egress)
         merged.states.update(one.effects.states)
         merged.images.update(one.effects.images)
+        merged.users.update(one.effects.users)
+        merged.service_accounts.update(one.effects.service_accounts)
         merged.complete = merged.complete and one.effects.complete
     return merged
 

@@ -138,6 +138,9 @@ class _Object:
             for step in _POD_OF[kind]:
                 pod = entries(pod).get(step, pod)
             check_pod(self.add, pod)
+            self._account(pod)
+            if kind in ("Job", "CronJob"):
+                self._deadline(node, kind)
         elif kind.endswith("RoleBinding"):
             self._binding(known)
         elif kind in ("Role", "ClusterRole"):
@@ -150,6 +153,20 @@ class _Object:
                 "Refer to a secret store.",
                 known["stringData"],
             )
+
+    def _account(self, pod: Node) -> None:
+        spec = entries(entries(pod).get("spec"))
+        named = spec.get("serviceAccountName") or spec.get("serviceAccount")
+        line, column = place(named or pod)
+        self.collector.effects.service_account(scalar(named) or "default", (line + self.offset, column))
+
+    def _deadline(self, node: Node, kind: str) -> None:
+        job = entries(node).get("spec")
+        if kind == "CronJob":
+            job = entries(entries(job).get("jobTemplate")).get("spec")
+        if "activeDeadlineSeconds" not in entries(job):
+            message = "is a Job without a deadline"
+            self.add("no-deadline", "info", message, "Set activeDeadlineSeconds.", job or node)
 
     def _binding(self, known: dict[str, Node]) -> None:
         role = known.get("roleRef")

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info", "off"]
 _SEVERITIES = ("error", "warning", "info", "off")
-_LISTS = ("commands", "paths", "hosts", "images", "registries")
-_LIMITS = ("lines", "characters")
+_LISTS = ("commands", "paths", "hosts", "images", "registries", "users", "service_accounts")
+_TEXT_LIMITS = ("lines", "characters")
+_RUN_LIMITS = ("timeout_seconds", "memory_mb", "processes", "cpu_seconds", "file_size_mb", "output_bytes")
+_LIMITS = (*_TEXT_LIMITS, *_RUN_LIMITS)
 _FIXED = ("bounds.", "text.")
 _MAX_ENTRIES = 2_000
 
@@ -112,7 +114,9 @@ def _policy(entry: Any, where: str, *, nested: bool) -> Policy:
     limits = _mapping(entry, "limits", where)
     for name, value in limits.items():
         if name not in _LIMITS or not isinstance(value, int) or value < 1:
-            raise InvalidPolicy(f"{where}.limits.{name}: must be {' or '.join(_LIMITS)}, a number above 0")
+            raise InvalidPolicy(
+                f"{where}.limits.{name}: must be one of {', '.join(_LIMITS)}, a number above 0"
+            )
     return Policy(
         {rule: "off" if severity is False else severity for rule, severity in severities.items()},
         {name: _allowed(entry[name], f"{where}.{name}") for name in _LISTS if name in entry},
@@ -183,6 +187,19 @@ def for_targets(
     return list(found.values())
 
 
+def limits_over(policy: Policy, kinds: Sequence[str], limits: dict[str, int]) -> list[SafetyFinding]:
+    """What a script may use up, where that is more than the policy allows on any of these kinds of target."""
+    found: dict[str, SafetyFinding] = {}
+    for kind in kinds or (None,):
+        bounds = policy.of_target(kind).limits
+        for name in _RUN_LIMITS:
+            if limits[name] > bounds.get(name, limits[name]):
+                message = f"limits.{name} is {limits[name]:,}; the policy allows {bounds[name]:,}"
+                remedy = "Ask for less, or have the policy changed."
+                found[message] = finding("policy.limits", "error", message, remedy, part="document")
+    return list(found.values())
+
+
 def _weighed(policy: Policy, one: SafetyFinding) -> SafetyFinding | None:
     severity = policy.severities.get(one.rule_id) or policy.severities.get(
         one.rule_id.partition(".")[0] + ".*"
@@ -204,6 +221,10 @@ def _named(kind: str, effects: Effects) -> Iterator[tuple[str, tuple[int, int], 
     elif kind == "hosts":
         for address, where in effects.egress.items():
             found.setdefault(address.rpartition(":")[0].lower(), where)
+    elif kind == "users":
+        found = effects.users
+    elif kind == "service_accounts":
+        found = effects.service_accounts
     elif kind == "paths":
         # Where the script is by then is not known: such a path may lie anywhere.
         found = {name if name.startswith("/") else ANY: where for name, where in effects.writes.items()}

@@ -69,6 +69,7 @@ class Program:
     reads: tuple[str, ...] = ()
     network: bool = False
     builtin: bool = False
+    runs_as: tuple[str, ...] | None = None
 
 
 class Rulebook:
@@ -223,6 +224,8 @@ def _programs(known: dict[str, Any]) -> dict[str, Program]:
         facts[name]["valued"] = frozenset(options)
     for name, words in known["reads"].items():
         facts[name]["reads"] = tuple(words)
+    for name, options in known["runs_as"].items():
+        facts[name]["runs_as"] = tuple(options)
     for name in known["network"]:
         facts[name]["network"] = True
     for name in (*known["harmless"], *known["builtins"]):

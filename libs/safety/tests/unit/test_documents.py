@@ -234,3 +234,39 @@ def test_what_the_policy_forbids_for_one_kind_of_target_is_forbidden_where_that_
     assert forbidden not in _under(document, "local")
     assert forbidden in _under(document, "host")
     assert forbidden in _under(document, "local", "host")
+
+
+def test_a_script_may_not_use_up_more_than_the_policy_lets_one_on_its_kind_of_target() -> None:
+    document = ScriptDocument.model_validate(
+        {
+            "script_type": "bash",
+            "body": BODY,
+            "verify": VERIFY,
+            "writes": [FILE],
+            "limits": {"memory_mb": 512},
+        }
+    )
+    policy = read_policy("limits: {memory_mb: 1024}\ntargets: {host: {limits: {memory_mb: 256}}}")
+    found = analyse_document(document, policy=policy, target_kinds=("host",)).findings
+    assert [one.message for one in found if one.rule_id == "policy.limits"] == [
+        "limits.memory_mb is 512; the policy allows 256"
+    ]
+    assert analyse_document(document, policy=policy, target_kinds=("local",)).is_valid
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "state"),
+    [
+        ("kubernetes", "apt-get install -y jq", "packages"),
+        ("kubernetes", "systemctl restart nginx", "services"),
+        ("host", "kubectl scale deploy web --replicas=2", "cluster"),
+        ("local", "aws s3 cp a s3://b", "cloud"),
+    ],
+)
+def test_what_a_kind_of_target_does_not_have_is_outside_of_it(kind: str, command: str, state: str) -> None:
+    document = ScriptDocument(script_type="bash", body=f"{HEAD}{command}\n", verify=f"{HEAD}true\n")
+    found = analyse_document(document, target_kinds=(kind,)).findings
+    assert [one.message for one in found if one.rule_id == "document.outside-target"] == [
+        f"changes {state}, which is no part of a {kind} target"
+    ]
+    assert "document.outside-target" not in [one.rule_id for one in analyse_document(document).findings]

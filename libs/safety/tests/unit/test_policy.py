@@ -198,6 +198,9 @@ def test_no_policy_switches_off_what_says_that_a_text_is_not_readable(text: str,
             "curl https://example.org/",
             "curl https://mirror.example.org/",
         ),
+        ("users: {forbidden: [root]}", "sudo systemctl reload x", "sudo -u app ls"),
+        ("users: {forbidden: [postgres]}", "su - postgres -c ls", "su - app -c ls"),
+        ("users: {allowed: [app]}", 'sudo -u "$1" ls', "runuser -u app -- ls"),
         ("limits: {lines: 3}", "true\n" * 5, "true\ntrue"),
         ("limits: {characters: 20}", "echo " + "x" * 20, "echo x"),
     ],
@@ -268,3 +271,11 @@ def test_a_path_that_is_not_known_may_be_one_that_is_forbidden(text: str) -> Non
 @pytest.mark.parametrize("text", ["cd /srv && touch a", 'touch "/srv/$1"', "t=$(mktemp); touch $t"])
 def test_a_path_that_can_only_be_elsewhere_is_not_refused(text: str) -> None:
     assert _refused(text, "paths: {forbidden: ['/etc/*']}") == []
+
+
+def test_a_workload_may_take_only_the_service_accounts_of_the_policy() -> None:
+    pod = POD.replace("IMAGE", "a/b:1") + "  serviceAccountName: "
+    policy = "service_accounts: {allowed: [shop]}"
+    assert _refused(pod + "shop\n", policy, "kubernetes") == []
+    assert _refused(pod + "admin\n", policy, "kubernetes") == ["policy.service_accounts"]
+    assert _refused(POD.replace("IMAGE", "a/b:1"), policy, "kubernetes") == ["policy.service_accounts"]

@@ -42,6 +42,8 @@ def note(machine: Machine, command: Command, path: str) -> None:
     if program.builtin:
         return
     found.executes.setdefault(name)
+    if program.runs_as is not None:
+        found.user(_user(command, program.runs_as), command.place)
     if name in IMAGE_TOOLS:
         of_command(machine, command)
     if program.reads and _only_reads(command, program.reads):
@@ -54,6 +56,14 @@ def note(machine: Machine, command: Command, path: str) -> None:
         machine.trail.changed(command.place)
     if program.network:
         _connects(command, found)
+
+
+def _user(command: Command, options: tuple[str, ...]) -> str:
+    """As whom the command inside runs."""
+    named = next((command.options[one] for one in options if command.options.get(one)), "")
+    if named or options:
+        return named or "root"
+    return next((word for word in command.operands if word not in ("-", MANY)), "root").partition(":")[0]
 
 
 def wrote(machine: Machine, target: str, place: tuple[int, int], cwd: str | None) -> None:
