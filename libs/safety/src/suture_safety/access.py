@@ -28,7 +28,7 @@ _OF_A_MACHINE = frozenset(
     }
 )
 _OUTSIDE = {
-    # A script runs in a pod, beside the workload that it is about: what it changes there is gone with the pod.
+    # A script runs in a pod beside the workload: what it changes there is gone with the pod.
     "kubernetes": _OF_A_MACHINE | {"cloud"},
     "database": _OF_A_MACHINE | {"cloud", "cluster"},
     "host": frozenset({"cluster", "cloud"}),
