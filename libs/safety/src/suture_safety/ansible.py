@@ -49,7 +49,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PIPE = re.compile(
     r"""(?:lookup|query|q)\(\s*['"](?:ansible\.builtin\.)?pipe['"]\s*,\s*(['"])(.*?)\1""", re.DOTALL
 )
-_FREE_FORM = re.compile(r"""(\w+)=("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
+_FREE_FORM = re.compile(r"""(?<!\w)(\w+)=("(?:[^"\\]|\\.)*"|'[^']*'|\S+)""")
 
 
 def analyse_ansible(text: str, collector: Collector, budget: Budget) -> None:

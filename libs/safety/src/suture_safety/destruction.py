@@ -18,7 +18,7 @@ _DESTRUCTIVE = (
 )
 # The verb alone, or as the first or last part of a compound: delete-job, clear_permissions, kv:key-delete.
 _DESTROYS = re.compile(
-    rf"(?:{_DESTRUCTIVE})(?:[-_:][\w-]+)?|(?:[\w]+[-_:])+(?:{_DESTRUCTIVE})|(?:create-)?invalidation",
+    rf"(?:{_DESTRUCTIVE})(?:[-_:][\w-]+)?|[^\W_]+(?:(?:_+|[-:])[^\W_]+)*(?:_+|[-:])(?:{_DESTRUCTIVE})|(?:create-)?invalidation",
     re.IGNORECASE,
 )
 _DESTROYING_OPTION = re.compile(

@@ -39,7 +39,7 @@ _SQL = re.compile(
     r"grant\s+.+\bto\b|revoke\s+.+\bfrom\b|begin\s*;|start\s+transaction|vacuum\b|reindex\b|with\s+\w+\s+as\s*\()"
 )
 _POWERSHELL = re.compile(
-    r"(?im)^\s*(?:\$\w+\s*=\s*(?:New-Object|Get-|\[)|(?:Get|Set|New|Remove|Invoke|Start|Stop|Write|Import|Add|Test|"
+    r"(?im)^[^\S\n]*(?:\$\w+\s*=\s*(?:New-Object|Get-|\[)|(?:Get|Set|New|Remove|Invoke|Start|Stop|Write|Import|Add|Test|"
     r"Out|Clear|Disable|Enable)-[A-Z]\w+|param\s*\(|function\s+\w+-\w+)"
 )
 _PYTHON = re.compile(r"(?m)^(?:import \w+|from [\w.]+ import |def \w+\(.*\).*:\s*$|class \w+.*:\s*$)")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from suture_safety.collector import Collector
     from suture_safety.sql_tree import Node
 
-_IGNORED = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+_IGNORED = re.compile(r"(?:\s++|--[^\n]*+(?:\n|$)|/\*.*?\*/)*+", re.DOTALL)
 _DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _HARMLESS = frozenset(
     """
