@@ -62,8 +62,8 @@ def config(path: Path, body: str, wanted: str) -> dict[str, object]:
             "nginx.conf",
             "events {}\nhttp {\n  # w\n  server { listen 80; }\n  server {\n    listen 81; # it\n  }\n}\n",
             {"set": {"http.server[1].server_name": "new", "http.server[1].listen": ["82", "83"]}},
-            "events {}\nhttp {\n  # w\n  server { listen 80; }\n  server {\n    listen 82;\n    listen 83; # it\n"
-            "    server_name new;\n  }\n}\n",
+            "events {}\nhttp {\n  # w\n  server { listen 80; }\n"
+            "  server {\n    listen 82;\n    listen 83; # it\n    server_name new;\n  }\n}\n",
         ),
         (
             "sudoers",

@@ -9,7 +9,7 @@ from suture_sandbox.runner import cage
 from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
-from suture_sandbox.runner.progress import Progress
+from suture_sandbox.runner.progress import Progress, step_of
 from suture_sandbox.runner.tree import digest
 
 TYPE_CHECKING = False
@@ -67,19 +67,13 @@ class Job:
                     return "more written than the limits allow"
             return ""
 
-        self.progress.step(self._step(phase))
+        self.progress.step(step_of(phase, self._ran_body, self.plan["mode"]))
+        self._ran_body = self._ran_body or phase != "verify"
         tail.watcher = self.progress.put
         try:
             return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
         finally:
             self.progress.end()
-
-    def _step(self, phase: str) -> str:
-        """What watchers hear of a phase; the verification before the body is the check."""
-        if phase == "verify":
-            return "verify" if self._ran_body else "check"
-        self._ran_body = True
-        return phase if phase == "rollback" else str(self.plan["mode"])
 
     def _write(self, path: str, text: str) -> None:
         """Once, and readable by the user that the script runs as."""
