@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +217,91 @@ async def test_the_password_is_in_no_result(postgres, tmp_path) -> None:
     assert result.outcome == "not_applied"
     assert "password" in result.detail
     assert "wrong-secret-word" not in result.model_dump_json()
+
+
+async def test_an_index_that_was_there_before_outlives_the_rollback(database) -> None:
+    if database.engine == "sqlite":
+        there = "SELECT count(*) FROM sqlite_master WHERE name = 'by_total'"
+    else:
+        there = "SELECT count(*) FROM pg_indexes WHERE indexname = 'by_total'"
+    body = "CREATE INDEX IF NOT EXISTS by_total ON orders (total)"
+    fields = {"verify": "SELECT count(*) = 0 FROM orders WHERE state = 'stuck'"}
+    assert (await database.run(f"{body}; {FIX}", name="made", **fields)).outcome == "succeeded"
+    assert database.ask(there)[0][0] == 1
+    assert (await database.run(FIX, name="made", mode="rollback", **fields)).outcome == "rolled_back"
+    assert database.ask(there)[0][0] == 0, "what the run made goes"
+    database.ask("CREATE INDEX by_total ON orders (total)")
+    assert (await database.run(f"{body}; {FIX}", name="spared", **fields)).outcome == "succeeded"
+    assert (await database.run(FIX, name="spared", mode="rollback", **fields)).outcome == "rolled_back"
+    assert database.ask(there)[0][0] == 1, "what was there stays"
+
+
+async def test_an_index_of_the_same_name_in_another_schema_is_left_alone(postgres) -> None:
+    for sql in (
+        "CREATE SCHEMA audit",
+        "CREATE TABLE audit.orders (id integer PRIMARY KEY, total integer)",
+        "CREATE INDEX by_total ON orders (total)",
+    ):
+        postgres.ask(sql)
+    there = "SELECT schemaname::text FROM pg_indexes WHERE indexname = 'by_total' ORDER BY 1"
+    for number, how in enumerate(("INDEX", "INDEX CONCURRENTLY")):
+        fields = {"verify": f"SELECT count(*) = 2 FROM ({there}) AS found", "name": f"run-{number}"}  # noqa: S608
+        body = f"CREATE {how} by_total ON audit.orders (total)"
+        assert (await postgres.run(body, **fields)).outcome == "succeeded"
+        assert (await postgres.run(body, **fields, mode="rollback")).outcome == "rolled_back"
+        assert postgres.ask(there) == [["public"]]
+
+
+MIXED = (
+    "DELETE FROM orders WHERE id = 2;\n"
+    "UPDATE orders SET state = 'open', note = 'it''s' WHERE state = 'stuck';\n"
+    "INSERT INTO orders (id, state, total) VALUES (7, 'open', 1.50);\n"
+    "CREATE INDEX by_total ON orders (total)"
+)
+
+
+async def test_the_undo_text_brings_every_row_back_by_hand(database) -> None:
+    before = database.rows()
+    result = await database.run(MIXED, name="by-hand")
+    assert result.outcome == "succeeded"
+    assert database.rows() != before
+    assert "it's" not in result.undo, "rows are read from the claim, not told"
+    undo_by_hand(database, result.undo)
+    assert database.rows() == before
+    index = {
+        "sqlite": "SELECT count(*) FROM sqlite_master WHERE name = 'by_total'",
+        "postgresql": "SELECT count(*) FROM pg_indexes WHERE indexname = 'by_total'",
+    }
+    assert database.ask(index[database.engine])[0][0] == 0
+
+
+async def test_a_rollback_that_failed_says_how_to_do_it_by_hand(database) -> None:
+    before = database.rows()
+    assert (await database.run(FIX, name="drifted")).outcome == "succeeded"
+    database.ask("UPDATE orders SET note = 'by hand' WHERE id = 2 RETURNING id")
+    result = await database.run(FIX, name="drifted", mode="rollback")
+    assert result.outcome == "rollback_failed"
+    assert result.snapshot is not None
+    undo_by_hand(database, result.undo)
+    assert database.rows() == before
+
+
+def undo_by_hand(database, undo: str) -> None:
+    """What an operator would do: the commands as they are where the program for them is installed."""
+    if database.engine == "postgresql":
+        environment = {
+            **os.environ,
+            "DATABASE": database.dsn,
+            "PATH": f"{psql_folder()}:{os.environ['PATH']}",
+        }
+        subprocess.run(["bash", "-euc", undo], env=environment, check=True, capture_output=True)
+        return
+    first, _, rest = undo.partition("\n")
+    assert first == f"sqlite3 -bail '{database.reach['path']}' <<'SQL'"
+    with sqlite3.connect(database.reach["path"], isolation_level=None) as connection:
+        connection.create_function("unhex", 1, bytes.fromhex)  # SQLite has it since 3.41
+        connection.executescript(rest.removesuffix("SQL"))
+
+
+def psql_folder() -> str:
+    return str(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1])

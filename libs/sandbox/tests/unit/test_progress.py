@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from suture_sandbox.kubernetes.progress import as_progress
+from suture_sandbox.runner.cluster.shell import Echo
 from suture_sandbox.runner.progress import FILE, MOST_BYTES, Progress
 
 
@@ -64,3 +67,29 @@ def test_a_pods_log_becomes_steps_and_lines() -> None:
     entries = [json.loads(line) for line in as_progress(log).splitlines()]
     assert [entry.get("step") or entry["line"] for entry in entries] == ["check", "apply", "hello"]
     assert entries[0]["at"] == 1767225600.123
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIabcdefghij\n-----END PRIVATE KEY-----\n"
+PRINTED = f"a swordfish-1 b\nline-one-of-it\nline-two-of-it\n{KEY}" + "x" * 20_000 + "swordfish-1\nend\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000, 1 << 17])
+def test_a_pods_log_has_no_secret_wherever_the_output_was_cut(tmp_path: Path, size: int) -> None:
+    with (tmp_path / "log").open("w+b") as log:
+        echo = Echo(65_536, ["swordfish-1", "line-one-of-it\nline-two-of-it"], log.fileno())
+        for at in range(0, len(PRINTED), size):
+            echo.put(PRINTED[at : at + size].encode())
+        echo.end()
+        lines = os.pread(log.fileno(), 1 << 20, 0).decode().splitlines()
+    assert [line for line in lines if "left out" not in line] == [
+        "a [masked] b", "[masked]", "[masked]", "[masked]", "[masked]", "[masked]", "end",
+    ]  # fmt: skip
+
+
+def test_a_pods_log_ends_with_a_whole_line_where_its_bound_is(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+b") as log:
+        echo = Echo(20, ["swordfish-1"], log.fileno())
+        echo.put(b"0123456789\nthe sword")
+        echo.put(b"fish-1 is long\nshort\n")
+        echo.end()
+        assert os.pread(log.fileno(), 100, 0) == b"0123456789\n"

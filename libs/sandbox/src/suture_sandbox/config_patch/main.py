@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from suture_sandbox.config_patch import checks, diffs, lines, structured
+from suture_sandbox.config_patch import checks, diffs, lines, nginx, structured
 from suture_sandbox.config_patch.lines import Impossible
 
 TYPE_CHECKING = False
@@ -27,13 +27,12 @@ def main(script: str) -> int:
         written = _of_diff(body) if diffs.is_diff(body) else _of_edits(body)
         for path, (text, _) in written.items():
             _write(path, text)
-        for path, (_, kind) in written.items():
-            checks.check(path, kind)
+        facts = [checks.check(path, kind) for path, (_, kind) in written.items()]
     except (Impossible, OSError) as error:
         print(f"not applied: {error}", file=sys.stderr)  # noqa: T201
         return 65
-    for path in written:
-        print(f"changed {path}")  # noqa: T201
+    for line in (*(f"changed {path}" for path in written), *filter(None, facts)):
+        print(line)  # noqa: T201
     return 0
 
 
@@ -79,10 +78,12 @@ def _edited(path: str, text: str, kind: str, edit: dict[str, Any]) -> str:
     changes, removed = edit.get("set") or {}, edit.get("remove") or []
     if kind in _STRUCTURED:
         text = structured.edit(text, kind, changes, removed)
+    elif kind == "nginx":
+        text = nginx.edit(text, changes, removed)
     elif kind in lines.FORMATS:
         text = lines.edit(text, kind, changes, removed)
     elif changes or removed:
-        known = sorted((*_STRUCTURED, *lines.FORMATS))
+        known = sorted((*_STRUCTURED, *lines.FORMATS, "nginx"))
         raise Impossible(f"{path}: the format {kind!r} has no names to set; use a diff, or one of {known}")
     added, dropped = edit.get("add_lines") or [], edit.get("remove_lines") or []
     return lines.present(text, added, dropped) if added or dropped else text

@@ -48,14 +48,14 @@ def _yaml(text: str, changes: dict[str, Any], removed: list[str]) -> str:
 
 def _change(document: Any, changes: dict[str, Any], removed: list[str]) -> None:
     for path, value in changes.items():
-        *above, last = _steps(path)
+        *above, last = steps(path)
         node = document
         for step in above:
             node = _below(node, step, path)
         _checked(node, last, path)
         node[last] = value
     for path in removed:
-        *above, last = _steps(path)
+        *above, last = steps(path)
         node = document
         try:
             for step in above:
@@ -80,20 +80,20 @@ def _checked(node: Any, step: str | int, path: str) -> None:
         raise Impossible(f"{path}: {step!r} lies in what is no mapping")
 
 
-def _steps(path: str) -> list[str | int]:
-    """``a."b.c"[0]`` as ``a``, ``b.c``, 0."""
-    steps: list[str] = []
+def steps(path: str) -> list[str | int]:
+    """``a."b.c"[0]`` as ``a``, ``b.c``, 0. Raises ``Impossible``."""
+    words: list[str] = []
     word, quoted = "", False
-    for letter in path.replace("[", ".["):
+    for letter in path:
         if letter == '"':
             quoted = not quoted
-        elif letter == "." and not quoted:
-            steps.append(word)
-            word = ""
+        elif letter in ".[" and not quoted:
+            words.append(word)
+            word = letter.strip(".")
         else:
             word += letter
-    steps.append(word)
-    found = [int(one[1:-1]) if one[:1] == "[" and one[1:-1].isdigit() else one for one in steps]
+    words.append(word)
+    found = [int(one[1:-1]) if one[:1] == "[" and one[1:-1].isdigit() else one for one in words]
     if quoted or "" in found:
         raise Impossible(f"{path!r}: is no path; write a.b[0].c, and names with dots in quotes")
     return found

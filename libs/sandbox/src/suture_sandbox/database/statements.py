@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlglot
@@ -10,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 _MOST_STATEMENTS = 50
+_IF_NOT_EXISTS = re.compile(r"(?i)\bif\s+not\s+exists\b")
 _DIALECTS = {"postgresql": "postgres", "sqlite": "sqlite"}
 
 
@@ -84,7 +86,12 @@ def _step(sql: str, dialect: str, has_rollback: bool) -> dict[str, Any]:
         if name is None:
             raise ValueError(f"body: {short!r}: name the index, so that it can be dropped")
         kind = "concurrent_index" if node.args.get("concurrently") else "index"
-        return {"kind": kind, "sql": sql, "index": name.sql(dialect, identify=True)}
+        # Whether it is there is asked apart: what was there before must be told from what the run made.
+        spared = bool(node.args.get("exists"))
+        sql = _IF_NOT_EXISTS.sub(" ", sql, count=1) if spared else sql
+        table = _table(node.this.args.get("table"), dialect, short)
+        index = name.sql(dialect, identify=True)
+        return {"kind": kind, "sql": sql, "index": index, "table": table, "spared": spared}
     if isinstance(node, exp.Create | exp.Alter) and has_rollback:
         return {"kind": "definition", "sql": sql}
     if isinstance(node, exp.Create | exp.Alter):

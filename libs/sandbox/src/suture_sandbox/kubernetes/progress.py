@@ -8,6 +8,7 @@ from datetime import datetime
 
 from suture_sandbox.protocol import MOST_PROGRESS
 from suture_sandbox.runner.cluster.main import RESULT
+from suture_sandbox.runner.progress import step_of
 
 _STARTED = re.compile(r"suture: (body|verify|rollback): started")
 
@@ -22,19 +23,13 @@ def as_progress(log: str) -> bytes:
         started = _STARTED.fullmatch(text)
         if text.startswith((RESULT, "suture: ")) and started is None:
             continue
-        what = {"step": _step(started[1], ran)} if started else {"line": text}
+        what = {"step": step_of(started[1], ran)} if started else {"line": text}
         ran = ran or (started is not None and started[1] != "verify")
         entries.append(json.dumps({"at": _seconds(time), **what}).encode() + b"\n")
         size += len(entries[-1])
         if size > MOST_PROGRESS:
             break
     return b"".join(entries)
-
-
-def _step(phase: str, ran: bool) -> str:
-    if phase == "verify":
-        return "verify" if ran else "check"
-    return "apply" if phase == "body" else phase
 
 
 def _seconds(time: str) -> float:

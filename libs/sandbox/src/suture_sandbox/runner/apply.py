@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from suture_sandbox.runner.tree import Entries
 
 
+_NOT_CHECKED = "not checked: "
+"""How the interpreter of configuration patches begins a line about a program that is not there."""
+
+
 class _Failed(Exception):
     """The claimed run did not reach its end; the argument says why."""
 
@@ -64,8 +68,18 @@ def apply(job: Job) -> dict[str, Any]:
         return take_back(job, f"changed by someone else meanwhile: {drift}")
     except (_Failed, PathRefused, SandboxBroken, OSError) as error:
         return take_back(job, str(error))
-    detail = "" if job.plan["verify"].strip() else "the script has no verification"
-    return job.result("succeeded", detail, before, after, difference(before, after, job.plan["secrets"]))
+    return job.result(
+        "succeeded", _left_open(job), before, after, difference(before, after, job.plan["secrets"])
+    )
+
+
+def _left_open(job: Job) -> str:
+    """What a success was not held against."""
+    found = [] if job.plan["verify"].strip() else ["the script has no verification"]
+    if job.plan["script_type"] == "config":
+        lines = job.tail.text(job.plan["secrets"]).splitlines()
+        found += [line for line in lines if line.startswith(_NOT_CHECKED)]
+    return "; ".join(found)
 
 
 def _stage(job: Job, root: Root, before: Entries) -> Stage:

@@ -16,6 +16,8 @@ _ETC = (
     "services", "ssl/certs", "ssl/openssl.cnf",
 )  # fmt: skip
 """All that is seen of /etc: what programs need to run, and nothing that says more."""
+_CHECKERS_NEED = ("/run/systemd", "/var/spool/cron")
+"""What systemd-analyze and crontab write to before they read: empty folders of the sandbox's own."""
 _INSIDE = "/run/suture/script"
 _NOBODY = 65534
 _FIRST_RUN_UID = 2_000_000_000
@@ -38,6 +40,8 @@ class Cage:
         self.script = script
         self.alive_fd = alive_fd
         self.network = network
+        self.checks = plan["script_type"] == "config"
+        self.passwd = ""
         self.timeout: float = limits["timeout_seconds"]
         self.processes: int = limits["processes"]
         self.scratch_bytes = min(limits["file_size_mb"], limits["memory_mb"]) << 20
@@ -111,8 +115,9 @@ def _system(cage: Cage) -> list[str]:
     arguments += _folders("/etc/ssl/x") + _folders(_INSIDE)
     names = (*_ETC, "resolv.conf") if cage.network else _ETC
     for name in names:
-        if os.path.exists(f"/etc/{name}"):
-            arguments += ["--ro-bind", f"/etc/{name}", f"/etc/{name}"]
+        source = cage.passwd if name == "passwd" and cage.passwd else f"/etc/{name}"
+        if os.path.exists(source):
+            arguments += ["--ro-bind", source, f"/etc/{name}"]
     size = str(cage.scratch_bytes)
     arguments += [
         "--proc",
@@ -127,6 +132,8 @@ def _system(cage: Cage) -> list[str]:
         "/dev/shm",  # noqa: S108
     ]
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
+    for path in _CHECKERS_NEED if cage.checks else ():
+        arguments += [*_folders(path), "--perms", "1777", "--size", size, "--tmpfs", path]
     for path in cage.extra:
         arguments += [*_folders(path), "--ro-bind", path, path]
     return arguments

@@ -9,7 +9,7 @@ from suture_sandbox.runner import cage
 from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
-from suture_sandbox.runner.progress import Progress
+from suture_sandbox.runner.progress import Progress, step_of
 from suture_sandbox.runner.tree import digest
 
 TYPE_CHECKING = False
@@ -49,13 +49,11 @@ class Job:
     def script(self, phase: str, stage: Stage | None, *, writable: bool, network: bool, tail: Tail) -> Ended:
         """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
         path = os.path.join(self.work, phase)
-        if not os.path.exists(path):
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                file.write(self.plan[phase])
-            os.chmod(f"{path}.new", 0o444)  # read by the user that the script runs as
-            os.rename(f"{path}.new", path)
+        self._write(path, self.plan[phase])
         bounds = Cage(self.raw, path, self._alive_fd, network)
         bounds.environment["SUTURE_PHASE"] = phase
+        if bounds.checks and self.script_user is not None:
+            bounds.passwd = self._named_user(self.script_user)
         if self.plan["script_type"] == "config" and phase != "body":
             bounds.interpreter = self.raw["interpreters"]["bash"]  # a patch is verified by a shell script
         most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
@@ -69,19 +67,29 @@ class Job:
                     return "more written than the limits allow"
             return ""
 
-        self.progress.step(self._step(phase))
+        self.progress.step(step_of(phase, self._ran_body, self.plan["mode"]))
+        self._ran_body = self._ran_body or phase != "verify"
         tail.watcher = self.progress.put
         try:
             return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
         finally:
             self.progress.end()
 
-    def _step(self, phase: str) -> str:
-        """What watchers hear of a phase; the verification before the body is the check."""
-        if phase == "verify":
-            return "verify" if self._ran_body else "check"
-        self._ran_body = True
-        return phase if phase == "rollback" else str(self.plan["mode"])
+    def _write(self, path: str, text: str) -> None:
+        """Once, and readable by the user that the script runs as."""
+        if not os.path.exists(path):
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(f"{path}.new", 0o444)
+            os.rename(f"{path}.new", path)
+
+    def _named_user(self, user: int) -> str:
+        """The system's users and the run's own: crontab and visudo ask who calls them."""
+        path = os.path.join(self.work, "passwd")
+        with open("/etc/passwd", encoding="utf-8", errors="replace") as file:
+            known = file.read()
+        self._write(path, f"{known.rstrip()}\nsuture-run:x:{user}:{user}::/tmp:/bin/false\n")
+        return path
 
     def verifies(self, stage: Stage | None, *, network: bool, tail: Tail | None = None) -> bool | None:
         """Whether the verification passes, with nothing writable; ``None`` where the plan has none."""

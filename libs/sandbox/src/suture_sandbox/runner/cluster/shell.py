@@ -9,7 +9,8 @@ import subprocess
 import time
 
 from suture_sandbox.runner.ended import Ended
-from suture_sandbox.runner.output import Tail, masked
+from suture_sandbox.runner.output import Tail
+from suture_sandbox.runner.progress import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _follow(
     fd = child.stdout.fileno()
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    echo = _Echo(limits["output_bytes"], secrets)
+    echo = Echo(limits["output_bytes"], secrets)
     open_pipe = True
     while True:
         if time.monotonic() - started > limits["timeout_seconds"]:
@@ -108,27 +109,28 @@ def _follow(
             time.sleep(_TICK_MS / 1000)
 
 
-class _Echo:
+class Echo:
     """Whole lines, masked, and no more of them than a result would keep."""
 
-    def __init__(self, most: int, secrets: list[str]) -> None:
+    def __init__(self, most: int, secrets: list[str], fd: int = 1) -> None:
         self._left = most
-        self._secrets = secrets
-        self._rest = b""
+        self._lines = Lines(secrets)
+        self._fd = fd
 
     def put(self, data: bytes) -> None:
         if self._left > 0:
-            whole, newline, self._rest = (self._rest + data)[-(1 << 17) :].rpartition(b"\n")
-            self._print(whole + newline)
+            self._print(self._lines.put(data))
 
     def end(self) -> None:
-        self._print(self._rest)
+        self._print(self._lines.end())
 
-    def _print(self, data: bytes) -> None:
-        if data and self._left > 0:
-            text = masked(data[: self._left].decode("utf-8", "replace"), self._secrets)
-            self._left -= len(data)
-            os.write(1, text.encode())
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            written = line.encode() + b"\n"
+            self._left -= len(written)
+            if self._left < 0:
+                return
+            os.write(self._fd, written)
 
 
 def _limited(command: list[str], limits: dict[str, Any]) -> list[str]:

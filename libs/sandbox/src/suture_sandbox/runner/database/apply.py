@@ -76,6 +76,7 @@ def _changed(job: Job, most: int) -> list[rows.Kept]:
 
 def roll_back(job: Job) -> dict[str, Any]:
     """Put back what a successful run changed, all of it or nothing, in one transaction."""
+    steps: list[rows.Kept] = []
     try:
         job.connect()
         if not job.engine.has_claims():
@@ -90,15 +91,14 @@ def roll_back(job: Job) -> dict[str, Any]:
         if state == "taken_back" and result is not None:
             job.engine.rollback()
             return result
+        steps = kept["steps"]
         return _put_back(job, kept)
     except Drift as drift:
-        job.engine.rollback()
-        return job.result(
-            "rollback_failed", f"changed by someone else since, so nothing was restored: {drift}"
-        )
+        detail = f"changed by someone else since, so nothing was restored: {drift}"
     except (Refused, OSError) as error:
-        job.engine.rollback()
-        return job.result("rollback_failed", f"not restored: {error}; the rows as they were are in the claim")
+        detail = f"not restored: {error}; the rows as they were are in the claim"
+    job.engine.rollback()
+    return job.result("rollback_failed", detail, steps)
 
 
 def _put_back(job: Job, kept: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _put_back(job: Job, kept: dict[str, Any]) -> dict[str, Any]:
     for sql in job.database["rollback"]:
         job.engine.run(sql)
     for one in reversed(steps):
-        if one["kind"] == "index":
+        if one["kind"] == "index" and one["index"] is not None:
             job.engine.run(f"DROP INDEX {one['index']}")
         rows.put_back(job.engine, one)
     job.keep("taken_back", kept, done)
@@ -123,16 +123,19 @@ def _put_back(job: Job, kept: dict[str, Any]) -> dict[str, Any]:
 def _index_concurrently(job: Job) -> dict[str, Any]:
     """Claimed first, as it takes no transaction; what a failure or a killed runner left is dropped."""
     step = job.database["steps"][0]
-    kept = {"steps": [{"kind": step["kind"], "index": step["index"]}]}
     try:
-        if _index_state(job) is not None:
-            return job.result("not_applied", f"there is an index {step['index']} already; look at it first")
+        index = job.engine.index_name(step["table"], step["index"])
+        kept = {"steps": [{"kind": step["kind"], "index": index}]}
+        if _index_state(job, index) is not None:
+            return job.result("not_applied", f"there is an index {index} already; look at it first")
         job.claim("running", kept)
     except Duplicate:
         known = job.claimed()
         if known is not None and known[2] is not None:
             return known[2]
         return _drop_index(job, kept, "the runner was killed before its end; taken back")
+    except (Refused, Lost) as error:
+        return job.result("not_applied", f"nothing was run: {error}")
     try:
         engine, limits = job.engine, job.plan["limits"]
         engine.run(f"SET lock_timeout = {job.database['lock_seconds'] * 1000}")
@@ -140,7 +143,7 @@ def _index_concurrently(job: Job) -> dict[str, Any]:
         job.interruptible = True
         engine.run(step["sql"])
         job.interruptible = False
-        if _index_state(job) is not True:
+        if _index_state(job, index) is not True:
             raise _Failed("the index was built, but is not valid")
         if job.verified() is False:
             raise _Failed("the verification failed after the change")
@@ -159,7 +162,7 @@ def _drop_index(job: Job, kept: dict[str, Any], detail: str) -> dict[str, Any]:
             job.connect()
             job.engine.run("SET lock_timeout = '5s'")
             job.engine.run(f"DROP INDEX CONCURRENTLY IF EXISTS {kept['steps'][0]['index']}")
-            if _index_state(job) is None:
+            if _index_state(job, kept["steps"][0]["index"]) is None:
                 result = job.result("rolled_back", detail)
                 job.keep("ended", kept, result)
                 return result
@@ -168,9 +171,8 @@ def _drop_index(job: Job, kept: dict[str, Any], detail: str) -> dict[str, Any]:
     return job.result("rollback_failed", f"{detail}; DROP INDEX CONCURRENTLY failed: {problem}")
 
 
-def _index_state(job: Job) -> bool | None:
+def _index_state(job: Job, name: str) -> bool | None:
     """Whether the index is valid; ``None`` where there is none."""
-    name = job.database["steps"][0]["index"]
     sql = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
     found = job.engine.run(sql, name)
     return bool(found[0][0]) if found else None

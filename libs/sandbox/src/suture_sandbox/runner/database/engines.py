@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         def shown(self, columns: list[str]) -> str: ...
         def row(self, columns: list[str], values: Any) -> Row: ...
         def has_claims(self) -> bool: ...
+        def index_name(self, table: str, index: str) -> str: ...
+        def has_index(self, name: str) -> bool: ...
 
 
 CLAIMS = "suture_claims"
@@ -121,6 +123,12 @@ class Sqlite:
 
     def has_claims(self) -> bool:
         return bool(self.run("SELECT 1 FROM sqlite_master WHERE name = ?", CLAIMS))
+
+    def index_name(self, table: str, index: str) -> str:
+        return index
+
+    def has_index(self, name: str) -> bool:
+        return bool(self.run("SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", _bare(name)))
 
     def back(self, value: Any) -> Any:
         return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
@@ -226,6 +234,18 @@ class Postgres:
 
     def has_claims(self) -> bool:
         return bool(self.run(f"SELECT 1 WHERE to_regclass('{CLAIMS}') IS NOT NULL"))
+
+    def index_name(self, table: str, index: str) -> str:
+        """With its schema, which is the table's: another schema may have one of the same name."""
+        found = self.run(
+            "SELECT quote_ident(n.nspname)::text FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = CAST($1 AS regclass)",
+            table,
+        )
+        return f"{found[0][0]}.{index}"
+
+    def has_index(self, name: str) -> bool:
+        return bool(self.run("SELECT 1 WHERE to_regclass($1) IS NOT NULL", name))
 
     def back(self, value: Any) -> Any:
         return value

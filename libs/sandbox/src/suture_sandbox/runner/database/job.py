@@ -8,6 +8,7 @@ import time
 from suture_sandbox.runner.database import engines
 from suture_sandbox.runner.database.engines import CLAIMS, CLAIMS_TABLE, Duplicate, Lost, Refused
 from suture_sandbox.runner.database.rows import shown
+from suture_sandbox.runner.database.undo import by_hand
 from suture_sandbox.runner.output import masked
 from suture_sandbox.runner.progress import Progress
 from suture_sandbox.runner.tree import hashed
@@ -127,6 +128,7 @@ class Job:
     def result(
         self, outcome: str, detail: str = "", kept: list[Kept] | None = None, diff: str = ""
     ) -> dict[str, Any]:
+        stays = outcome in ("succeeded", "rollback_failed") and self.plan["mode"] != "rehearse"
         before, after = {}, {}
         for number, one in enumerate(kept or []):
             if "table" in one:
@@ -146,6 +148,7 @@ class Job:
             "isolation": self.isolation,
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": masked(diff or (shown(kept) if kept else ""), self._secrets),
+            "undo": by_hand(self.database, self.claim_id, kept) if kept and stays else "",
         }
 
     def refusal(self) -> str:

@@ -22,9 +22,11 @@ class TooMany(Exception):
 def change(engine: Any, step: dict[str, Any], most: int) -> Kept:
     """Make one statement's change and keep what it replaced. Raises ``TooMany``, ``Refused``, ``Lost``."""
     kind = step["kind"]
+    if kind == "index":
+        return _index(engine, step)
     if kind not in ("update", "delete", "insert"):
         engine.run(step["sql"])
-        return {"kind": kind, "index": step.get("index")}
+        return {"kind": kind}
     table = step["table"]
     columns, key = engine.columns(table), engine.key(table)
     names = [*(["rowid"] if key == ["rowid"] else []), *(name for name, _ in columns)]
@@ -47,6 +49,15 @@ def change(engine: Any, step: dict[str, Any], most: int) -> Kept:
         raise Refused(f"{table}: the change meets other rows than its WHERE, or changes their key")
     left = [ours[_identity(row, key)] if kind == "update" else None for row in before]
     return {**kept, "before": before, "after": left}
+
+
+def _index(engine: Any, step: dict[str, Any]) -> Kept:
+    """``index`` is what the change made; ``None`` where IF NOT EXISTS spared one that was there."""
+    name = engine.index_name(step["table"], step["index"])
+    if step["spared"] and engine.has_index(name):
+        return {"kind": "index", "index": None}
+    engine.run(step["sql"])
+    return {"kind": "index", "index": name}
 
 
 def put_back(engine: Any, kept: Kept) -> None:
