@@ -10,6 +10,7 @@ from suture_sandbox.runner.database.engines import CLAIMS, CLAIMS_TABLE, Duplica
 from suture_sandbox.runner.database.rows import shown
 from suture_sandbox.runner.output import masked
 from suture_sandbox.runner.progress import Progress
+from suture_sandbox.runner.seen import seen
 from suture_sandbox.runner.tree import hashed
 
 TYPE_CHECKING = False
@@ -125,7 +126,12 @@ class Job:
         return value not in (None, False, 0, "", "f", "false", "0")
 
     def result(
-        self, outcome: str, detail: str = "", kept: list[Kept] | None = None, diff: str = ""
+        self,
+        outcome: str,
+        detail: str = "",
+        kept: list[Kept] | None = None,
+        diff: str = "",
+        words: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         before, after = {}, {}
         for number, one in enumerate(kept or []):
@@ -146,6 +152,7 @@ class Job:
             "isolation": self.isolation,
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": masked(diff or (shown(kept) if kept else ""), self._secrets),
+            "seen": seen(words or {}),
         }
 
     def refusal(self) -> str:
