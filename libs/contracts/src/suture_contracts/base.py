@@ -27,6 +27,14 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in lower-case hexadecimal."""
 Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
+MOST_SEEN = 101
+MOST_SEEN_CHARACTERS = 300
+_Word = Annotated[str, Field(max_length=MOST_SEEN_CHARACTERS)]
+Seen = Annotated[
+    dict[Name, Annotated[dict[_Word, _Word], Field(max_length=MOST_SEEN)]], Field(max_length=100)
+]
+"""By target, then by path, row set or object: one word for its content, mostly a SHA-256."""
+
 Severity = Literal["critical", "high", "medium", "low", "info"]
 Complexity = Literal["low", "medium", "high"]
 ScriptType = Literal["bash", "python", "kubernetes", "sql", "config"]

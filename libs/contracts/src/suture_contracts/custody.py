@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from suture_contracts.base import Digest, Fraction, Name, Principal, Value
+from suture_contracts.base import Digest, Fraction, Name, Principal, Seen, Value
 
 SIGNATURE_HEADER = "suture_signature"
 """AMQP header of every signed message: ``<key id>:<base64 of the signature>`` over type and body bytes."""
@@ -45,7 +45,10 @@ class Verdict(Value):
 
 
 class Approval(Value):
-    """The approver's: this document may run once, on these targets, in this window."""
+    """The approver's: this document may run once, on these targets, in this window.
+
+    ``expected`` is what was seen before it was given, by target: where it is otherwise, nothing is run.
+    """
 
     approval_id: UUID
     script_id: UUID
@@ -55,6 +58,7 @@ class Approval(Value):
     targets: tuple[Name, ...]
     not_before: datetime
     not_after: datetime
+    expected: Seen = Field(default_factory=dict)
 
 
 class RollbackOrder(Value):

@@ -19,6 +19,7 @@ from suture_contracts.base import (
     RemediationEvent,
     ScriptText,
     ScriptType,
+    Seen,
     Severity,
     Start,
     Text,
@@ -189,6 +190,7 @@ class RehearsalCompleted(RemediationEvent):
     missing: tuple[Line, ...] = ()
     detail: Text = ""
     final: bool = False
+    seen: Seen = Field(default_factory=dict, description="What the rehearsal found to be changed, by target")
 
 
 class ApprovalRequested(RemediationEvent):

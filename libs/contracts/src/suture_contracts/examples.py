@@ -168,6 +168,7 @@ def _rehearsal() -> events.RehearsalCompleted:
         revision=1,
         outcome="passed",
         diff=f"--- /dev/null\n+++ {_CONFIG}\n@@ -0,0 +1 @@\n+host=db\n",
+        seen={"orders-host": {_CONFIG: "absent"}},
     )
 
 

@@ -28,8 +28,8 @@ class RunPlan(BaseModel):
 
     ``reach`` and ``secret_ref`` are the target's own. For kind ``local``, ``root`` is the real path of the
     folder that is its ceiling, ``reads`` are folders or files that are shown besides it, ``hide`` are paths
-    that are never shown. ``not_after`` is in seconds since 1970. ``expected`` gives digests by path or object
-    that must still hold before anything is run.
+    that are never shown. ``not_after`` is in seconds since 1970. ``expected`` is what a rehearsal has
+    ``seen``: where it is otherwise now, nothing is run. Empty, nothing is expected.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +65,8 @@ class RunResult(BaseModel):
     """What happened. ``before`` and ``after`` are digests by path or object.
 
     ``isolation`` is what was in force; ``undo`` are shell commands that take the change back by hand. A
-    rehearsal also says which ``rights`` the run needs on its target, and which of them are ``missing``.
+    rehearsal also says which ``rights`` the run needs on its target, which of them are ``missing``, and what
+    it has ``seen``: digests of all that the run would change, bounded as ``runner/seen.py`` says.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -86,6 +87,7 @@ class RunResult(BaseModel):
     undo: str = ""
     rights: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    seen: dict[str, str] = Field(default_factory=dict)
 
 
 class Reached(BaseModel):

@@ -97,6 +97,18 @@ async def test_a_rehearsal_is_the_servers_dry_run(shop) -> None:
     assert await shop.claims() == []
 
 
+async def test_an_object_that_changed_since_the_rehearsal_stops_the_run(shop) -> None:
+    path = shop.path("configmaps", "web")
+    seen = (await shop.run(config("web", host="db"), mode="rehearse", name="seen")).seen
+    assert seen == {"ConfigMap/web": "absent"}
+    await shop.config("web", port="5432")
+    before = await shop.state(path)
+    result = await shop.run(config("web", host="db"), name="drifted", expected=seen)
+    assert result.outcome == "not_applied"
+    assert "not as it was when the change was approved: ConfigMap/web" in result.detail
+    assert await shop.state(path) == before
+
+
 async def test_missing_rights_are_said_before_anything_runs(shop) -> None:
     ingress = {
         "apiVersion": "networking.k8s.io/v1",

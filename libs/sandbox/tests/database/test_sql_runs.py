@@ -93,6 +93,19 @@ async def test_a_rehearsal_changes_nothing_and_says_what_would(database) -> None
     assert refused.outcome == "not_applied"
 
 
+async def test_rows_that_changed_since_the_rehearsal_stop_the_run(database) -> None:
+    seen = (await database.run(FIX, mode="rehearse", name="seen")).seen
+    assert list(seen) == ['"orders"#1']
+    back = "UPDATE orders SET note = {} WHERE id = 2" + " RETURNING id" * (database.engine == "sqlite")
+    database.ask(back.format("'by hand'"))
+    left = database.rows()
+    result = await database.run(FIX, name="drifted", expected=seen)
+    assert (result.outcome, '"orders"#1' in result.detail) == ("not_applied", True)
+    assert database.rows() == left
+    database.ask(back.format("'x''y'"))
+    assert (await database.run(FIX, name="as-seen", expected=seen)).outcome == "succeeded"
+
+
 @pytest.mark.parametrize(
     "body",
     [

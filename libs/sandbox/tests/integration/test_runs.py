@@ -159,6 +159,21 @@ async def test_what_is_not_as_it_was_when_the_change_was_approved_is_left_alone(
     assert target.config.read_text() == "edited since\n"
 
 
+async def test_a_file_that_came_into_a_declared_folder_since_the_rehearsal_stops_the_run(target) -> None:
+    folder = target.root / "conf.d"
+    folder.mkdir()
+    (folder / "a.conf").write_text("a\n")
+    body = f"echo b > {folder}/a.conf; echo host= > {folder}/b.conf"
+    wanted = {"writes": (str(folder),), "verify": f"grep -q host= {folder}/b.conf"}
+    seen = (await target.run(body, mode="rehearse", name="a", **wanted)).seen
+    (folder / "c.conf").write_text("somebody else's\n")
+    result = await target.run(body, name="b", expected=seen, **wanted)
+    assert result.outcome == "not_applied"
+    assert f"approved: {folder}/c.conf" in result.detail
+    (folder / "c.conf").unlink()
+    assert (await target.run(body, name="c", expected=seen, **wanted)).outcome == "succeeded"
+
+
 async def test_an_approval_that_expired_on_the_way_runs_nothing(target) -> None:
     result = await target.run(target.fix(), not_after=time.time() - 1)
     assert (result.outcome, result.exit_code) == ("not_applied", None)

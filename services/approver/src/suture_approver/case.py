@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from suture_chassis.custody import Signer, seal
 from suture_chassis.errors import Conflict
 from suture_contracts import ids
-from suture_contracts.base import Principal
+from suture_contracts.base import Principal, Seen
 from suture_contracts.custody import APPROVAL, Approval, Verdict
 from suture_contracts.events import (
     ApprovalRequested,
@@ -33,7 +33,10 @@ Events = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A script whose verdict was verified, and how sure we are of it; ``cause`` is what brought it."""
+    """A script whose verdict was verified, and how sure we are of it; ``cause`` is what brought it.
+
+    ``seen`` is what its rehearsal saw on the targets, and those who approve with it.
+    """
 
     validated: ScriptValidated
     approval_id: UUID
@@ -43,6 +46,7 @@ class Case:
     required: int
     cause: dict[str, Any]
     denied_before: bool = False
+    seen: Seen = field(default_factory=dict)
 
     def head(self, sequence: int) -> dict[str, Any]:
         return {"remediation_id": self.validated.remediation_id, "sequence": sequence, **self.cause}
@@ -78,6 +82,7 @@ class Case:
             targets=self.targets,
             not_before=now,
             not_after=until,
+            expected=self.seen,
         )
         return ScriptApproved(
             **self.head(sequence),
@@ -155,6 +160,7 @@ def _document(
         "denied_before": case.denied_before,
         "former_approvals": [],
         "rehearsal": None,
+        "seen": {},
         "execution": None,
         "execution_sequence": -1,
         "rollback": None,

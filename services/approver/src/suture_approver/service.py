@@ -159,6 +159,7 @@ class Approver:
             document["approvers_required"],
             document["cause"],
             document["denied_before"],
+            document.get("seen", {}),
         )
 
 

@@ -85,6 +85,7 @@ class Waiting:
             "state": "awaiting_approval",
             "sequence": document["sequence"] + 1,
             "rehearsal": rehearsal.outcome if rehearsal else "no answer",
+            "seen": rehearsal.seen if rehearsal else {},
             "due": due,
             "expires_at": due,
         }

@@ -17,6 +17,7 @@ from suture_contracts.custody import APPROVAL, ROLLBACK, Approval, RollbackOrder
 from suture_contracts.events import (
     ApprovalRequested,
     ExecutionRefused,
+    RehearsalRequested,
     RollbackRequested,
     ScriptApproved,
     ScriptDenied,
@@ -62,6 +63,17 @@ async def asked_about(wire: Wire, neighbours: Any, **fields: Any) -> ApprovalReq
     return await wire.expect(ApprovalRequested, remediation_id=validated.remediation_id)
 
 
+def approval_in(approved: ScriptApproved, trust: Identities) -> Approval:
+    return unseal(
+        approved.approval,
+        trust.store,
+        signed_by="approver",
+        subject_sha256=approved.script.sha256,
+        predicate_type=APPROVAL,
+        model=Approval,
+    )
+
+
 LOW: dict[str, Any] = {"origin": "novel", "template": None, "complexity": "high"}
 
 
@@ -72,15 +84,24 @@ async def test_one_supervisor_approves_what_is_medium_and_the_approval_names_the
     reply = await wire.request(Approve(**seen(asked)))
     assert (reply.status, reply.body["state"], reply.body["approvals"]) == (200, "approved", 1)
     approved = await wire.expect(ScriptApproved)
-    approval = unseal(
-        approved.approval,
-        trust.store,
-        signed_by="approver",
-        subject_sha256=asked.script.sha256,
-        predicate_type=APPROVAL,
-        model=Approval,
-    )
+    approval = approval_in(approved, trust)
+    assert approved.script.sha256 == asked.script.sha256
     assert (approval.mode, approval.principals, approval.targets) == ("supervised", (FIRST,), ("web-01",))
+
+
+async def test_an_approval_is_for_the_state_that_its_rehearsal_saw(
+    wire: Wire, trust: Identities, an_approver: Any, neighbours: Any
+) -> None:
+    async with an_approver():
+        validated = neighbours.validated(complexity="high")
+        await wire.publish(validated, as_="validator")
+        await wire.expect(RehearsalRequested)
+        found = {"web-01": {"/etc/orders/database.conf": "a" * 64, "/etc/orders/new.conf": "absent"}}
+        await wire.publish(neighbours.rehearsed(validated, seen=found), as_="executor")
+        asked = await wire.expect(ApprovalRequested)
+        assert (await wire.request(Approve(**seen(asked)))).status == 200
+        approved = await wire.expect(ScriptApproved)
+        assert approval_in(approved, trust).expected == found
 
 
 async def test_a_supervisor_s_own_key_decides_straight_from_the_queue(

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from suture_contracts.base import MOST_SEEN, MOST_SEEN_CHARACTERS
 from suture_contracts.events import ExecutionOutcome, Run
 from suture_contracts.script import ScriptDocument
 from suture_contracts.target import Target, TargetKind
+from suture_sandbox.runner.seen import folded
 
 WAITING = ("ready", "queued")
 ACTIVE = ("queued", "dispatching", "rolling_back")
@@ -19,6 +21,8 @@ TERMINAL = ("succeeded", "already_remediated", "not_applied", "rolled_back", "ro
 
 MOST_RUNS_BYTES = 600_000
 """What the runs of one execution may take up in its event, in bytes."""
+MOST_SEEN_BYTES = 120_000
+"""What a rehearsal saw may take up in an approval, in bytes."""
 _SYSTEM = frozenset(
     f"/{name}"
     for name in (
@@ -131,6 +135,16 @@ def fitted(runs: Sequence[Run]) -> tuple[Run, ...]:
         if sum(len(run.model_dump_json()) for run in runs) <= MOST_RUNS_BYTES:
             break
     return tuple(runs)
+
+
+def fitted_seen(seen: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """What was seen by target, each in one word where all of it would not fit an approval."""
+    texts = [text for words in seen.values() for pair in words.items() for text in pair]
+    short = all(len(text) <= MOST_SEEN_CHARACTERS for text in texts)
+    few = all(len(words) <= MOST_SEEN for words in seen.values())
+    if short and few and len(json.dumps(seen)) <= MOST_SEEN_BYTES:
+        return seen
+    return {target: folded(words) for target, words in seen.items()}
 
 
 def _shorter(run: Run, tail: int, paths: int | None) -> Run:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from suture_chassis.custody import Signer, seal
 from suture_chassis.messages import Received
+from suture_contracts.base import Seen
 from suture_contracts.custody import EXECUTION, Attestation
 from suture_contracts.events import (
     ExecutionCompleted,
@@ -54,6 +55,7 @@ def of_approval(
         # The verdict's word is signed; the event's is not asked.
         "reversibility": granted.verdict.reversibility,
         "not_after": granted.approval.not_after,
+        "expected": granted.approval.expected,
         "sequence": 0,
         "cause": received.caused(),
         "outcome": None,
@@ -150,6 +152,7 @@ class Rehearsed:
     detail: str = ""
     rights: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    seen: Seen = field(default_factory=dict)
 
 
 def rehearsed(document: Document, found: Rehearsed) -> RehearsalCompleted:
@@ -168,6 +171,7 @@ def rehearsed(document: Document, found: Rehearsed) -> RehearsalCompleted:
         missing=found.missing,
         detail=found.detail[:19_000],
         final=document.get("final", False),
+        seen=found.seen,
     )
 
 

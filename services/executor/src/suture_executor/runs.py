@@ -85,6 +85,7 @@ class Runs:
             "\n".join(details),
             tuple(dict.fromkeys(right for result in results for right in result.rights)),
             tuple(dict.fromkeys(right for result in results for right in result.missing)),
+            domain.fitted_seen({result.target: result.seen for result in results if result.seen}),
         )
 
     async def abort(self, target: str | None) -> None:
@@ -176,5 +177,6 @@ class Runs:
             limits=script.limits,
             reversibility=document["reversibility"],
             not_after=until.timestamp() if until else None,
+            expected=document.get("expected", {}).get(target.id, {}) if mode == "apply" else {},
             reason=str(document.get("rollback", {}).get("reason", ""))[:2_000] if mode == "rollback" else "",
         )

@@ -90,6 +90,23 @@ async def test_a_rehearsal_shows_the_difference_and_changes_nothing(world, execu
     assert not world.config.exists()
 
 
+async def test_what_changed_since_the_rehearsal_is_named_and_left_alone(world, executor) -> None:
+    world.config.parent.mkdir()
+    world.config.write_text("broken\n")
+    document = world.document()
+    await world.wire.publish(world.rehearsal(document), as_="approver")
+    seen = (await world.wire.expect(RehearsalCompleted)).seen
+    assert list(seen["app"]) == [str(world.config)]
+    world.config.write_text("mended by hand, otherwise\n")
+    done = await world.run(world.approved(document, approval={"expected": seen}))
+    assert (done.outcome, done.runs[0].exit_code) == ("not_applied", None)
+    assert f"not as it was when the change was approved: {world.config}" in done.runs[0].detail
+    assert world.config.read_text() == "mended by hand, otherwise\n"
+    world.config.write_text("broken\n")
+    again = await world.run(world.approved(document, approval={"expected": seen}))
+    assert again.outcome == "succeeded"
+
+
 async def test_a_rehearsal_on_an_unknown_target_is_unavailable(world, executor) -> None:
     await world.wire.publish(world.rehearsal(world.document(targets=("nowhere",))), as_="approver")
     done = await world.wire.expect(RehearsalCompleted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from suture_contracts.events import Run
 from suture_contracts.script import ScriptDocument
 from suture_contracts.target import Target
 from suture_executor import domain
+from suture_sandbox.runner.seen import drift
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,20 @@ def test_runs_that_would_not_fit_one_event_are_shortened() -> None:
 def test_runs_that_fit_are_left_as_they_are() -> None:
     few = runs("succeeded")
     assert domain.fitted(few) == tuple(few)
+
+
+def test_what_many_targets_showed_fits_an_approval_and_still_tells_a_difference() -> None:
+    seen = {f"t{n}": {f"/srv/{n}/{k}": "a" * 64 for k in range(50)} for n in range(100)}
+    fitted = domain.fitted_seen(seen)
+    assert len(json.dumps(fitted)) < domain.MOST_SEEN_BYTES
+    assert drift(fitted["t7"], seen["t7"]) == []
+    assert drift(fitted["t7"], {**seen["t7"], "/srv/7/3": "b" * 64})
+
+
+def test_what_a_target_says_it_saw_is_never_longer_than_its_message_takes() -> None:
+    assert set(domain.fitted_seen({"app": {"x" * 5_000: "a"}})["app"]) == {"everything"}
+    few = {"app": {"/etc/app.conf": "a" * 64}}
+    assert domain.fitted_seen(few) == few
 
 
 def test_an_order_about_another_state_names_the_path() -> None:

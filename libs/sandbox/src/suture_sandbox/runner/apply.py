@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from suture_sandbox.runner import change, snapshot
+from suture_sandbox.runner import change, seen, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
 from suture_sandbox.runner.difference import difference
 from suture_sandbox.runner.durable import sync_directory, write_json
 from suture_sandbox.runner.stage import Stage
-from suture_sandbox.runner.tree import PathRefused, Root, digest
+from suture_sandbox.runner.tree import PathRefused, Root, words
 from suture_sandbox.runner.undo import take_back
 
 TYPE_CHECKING = False
@@ -94,11 +94,7 @@ def _refusal(job: Job, before: Entries) -> str:
         return "aborted before it was run"
     if job.plan["not_after"] is not None and time.time() > job.plan["not_after"]:
         return "the approval has expired"
-    expected: dict[str, str] = job.plan["expected"]
-    drifted = [
-        path for path, word in expected.items() if digest(before.get(path, {"kind": "absent"})) != word
-    ]
-    return f"not as it was when the change was approved: {', '.join(drifted)}" if drifted else ""
+    return seen.refusal(job.plan["expected"], words(before))
 
 
 def _body(job: Job, stage: Stage) -> Entries:

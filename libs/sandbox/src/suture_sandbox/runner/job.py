@@ -10,7 +10,8 @@ from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
 from suture_sandbox.runner.progress import Progress, step_of
-from suture_sandbox.runner.tree import digest
+from suture_sandbox.runner.seen import seen
+from suture_sandbox.runner.tree import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ class Job:
     ) -> dict[str, Any]:
         """What is handed back, with digests by path; where a change stays, how to undo it by hand."""
         stays = outcome in ("succeeded", "rollback_failed") and self.plan["mode"] != "rehearse"
-        first = {path: digest(entry) for path, entry in (before or {}).items()}
-        last = {**first, **{path: digest(entry) for path, entry in (after or {}).items()}}
+        first = words(before or {})
+        last = {**first, **words(after or {})}
         return {
             "run_id": self.plan["run_id"],
             "target": self.plan["target"],
@@ -125,6 +126,7 @@ class Job:
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": diff,
             "undo": undo_by_hand(before or {}, after or {}) if stays else "",
+            "seen": seen(first) if self.plan["mode"] == "rehearse" else {},
         }
 
     def _network(self) -> list[str]:

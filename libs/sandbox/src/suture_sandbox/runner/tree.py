@@ -68,6 +68,11 @@ def digest(entry: Entry) -> str:
     return str(entry.get("sha256", entry["kind"]))
 
 
+def words(entries: Entries) -> dict[str, str]:
+    """One word for each path's content."""
+    return {path: digest(entry) for path, entry in entries.items()}
+
+
 class Root:
     """The folder that is the ceiling of a run; every path is walked from its open descriptor."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from suture_sandbox.runner import seen
 from suture_sandbox.runner.cluster import change
 from suture_sandbox.runner.cluster.api import Refused, Unreachable
 from suture_sandbox.runner.cluster.change import Drift, Item, NotApplicable
@@ -101,9 +102,7 @@ def _refusal(job: Job, before: Objects) -> str:
         return "aborted before it was run"
     if job.plan["not_after"] is not None and time.time() > job.plan["not_after"]:
         return "the approval has expired"
-    now = _digests(before)
-    drifted = [name for name, word in job.plan["expected"].items() if now.get(name, "absent") != word]
-    return f"not as it was when the change was approved: {', '.join(drifted)}" if drifted else ""
+    return seen.refusal(job.plan["expected"], _digests(before))
 
 
 def _changed(job: Job, items: list[Item], before: Objects, planned: Objects) -> Objects:

@@ -11,6 +11,7 @@ from suture_sandbox.runner.cluster.change import Item, declared, located
 from suture_sandbox.runner.cluster.claim import Claim
 from suture_sandbox.runner.cluster.objects import contains, digest, in_order
 from suture_sandbox.runner.output import Tail
+from suture_sandbox.runner.seen import seen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Job:
             "isolation": self.plan["cluster"]["isolation"],
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": diff,
+            "seen": seen(first) if self.plan["mode"] == "rehearse" else {},
         }
 
     def _expected(self) -> bool:

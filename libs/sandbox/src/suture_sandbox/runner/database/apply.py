@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suture_sandbox.runner import seen
 from suture_sandbox.runner.database import rows
 from suture_sandbox.runner.database.job import Aborted, Duplicate, Job, Lost, Refused
 from suture_sandbox.runner.database.rows import Drift, TooMany
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 class _Failed(Exception):
     """The transaction must not be committed; the argument says why."""
+
+
+class _OtherRows(Exception):
+    """The rows are not as they were when the change was approved; the argument says which."""
 
 
 def apply(job: Job) -> dict[str, Any]:
@@ -40,6 +45,9 @@ def apply(job: Job) -> dict[str, Any]:
         if known is not None and known[2] is not None:
             return known[2]
         return job.settled("rolled_back", f"the change failed: {error}")
+    except _OtherRows as error:
+        job.engine.rollback()
+        return job.settled("not_applied", str(error))
     except (Aborted, _Failed, Refused, TooMany) as error:
         job.engine.rollback()
         return job.settled("rolled_back", str(error) or "aborted")
@@ -52,6 +60,10 @@ def _transaction(job: Job) -> dict[str, Any]:
     engine.begin()
     job.claim("changed")
     job.interruptible = True
+    if expected := job.plan["expected"]:
+        words = rows.words(engine, job.database["steps"], most, engine.for_update)
+        if refusal := seen.refusal(expected, words):
+            raise _OtherRows(refusal)
     kept = _changed(job, most)
     passes = job.verified()
     job.interruptible = False
@@ -198,20 +210,23 @@ def rehearse(job: Job) -> dict[str, Any]:
             return job.result("already_remediated", "the verification passes already")
         if job.database["engine"] == "postgresql":
             return _planned(job)
-        kept = _changed(job, job.database["max_rows"])
+        most = job.database["max_rows"]
+        words = rows.words(job.engine, job.database["steps"], most)
+        kept = _changed(job, most)
         if job.verified() is False:
-            return job.result("not_applied", "the verification fails after the change", kept)
+            return job.result("not_applied", "the verification fails after the change", kept, words=words)
     except (TooMany, Refused) as error:
         return job.result("not_applied", str(error))
     except (Lost, OSError) as error:
         return job.result("unknown", f"could not be rehearsed: {error}")
-    return job.result("succeeded", "on a copy of the file", kept)
+    return job.result("succeeded", "on a copy of the file", kept, words=words)
 
 
 def _planned(job: Job) -> dict[str, Any]:
     """The server checks names, types and rights when it plans; the rows are counted by the same predicate."""
-    engine, lines = job.engine, []
+    engine, lines, most = job.engine, [], job.database["max_rows"]
     engine.run("BEGIN READ ONLY")
+    words = rows.words(engine, job.database["steps"], most)
     for step in job.database["steps"]:
         if step["kind"] not in ("update", "delete", "insert"):
             lines.append(f"# not planned: {step['sql'][:200]}\n")
@@ -219,11 +234,7 @@ def _planned(job: Job) -> dict[str, Any]:
         engine.key(step["table"])
         engine.run(f"EXPLAIN {step['sql']}")
         if step["kind"] != "insert":
-            counted = engine.run(f"SELECT count(*) FROM {step['table']} WHERE {step['where']}")[0][0]
+            counted = len(rows.met(engine, step, most))
             lines.append(f"# {step['kind']} {step['table']}: {counted} rows now\n")
-            if counted > job.database["max_rows"]:
-                raise TooMany(
-                    f"{step['table']}: {counted} rows; at most {job.database['max_rows']} may be changed"
-                )
     engine.rollback()
-    return job.result("succeeded", "planned by the server, not run", diff="".join(lines))
+    return job.result("succeeded", "planned by the server, not run", diff="".join(lines), words=words)

@@ -11,6 +11,7 @@ from suture_sandbox.runner.database.rows import shown
 from suture_sandbox.runner.database.undo import by_hand
 from suture_sandbox.runner.output import masked
 from suture_sandbox.runner.progress import Progress
+from suture_sandbox.runner.seen import seen
 from suture_sandbox.runner.tree import hashed
 
 TYPE_CHECKING = False
@@ -126,7 +127,12 @@ class Job:
         return value not in (None, False, 0, "", "f", "false", "0")
 
     def result(
-        self, outcome: str, detail: str = "", kept: list[Kept] | None = None, diff: str = ""
+        self,
+        outcome: str,
+        detail: str = "",
+        kept: list[Kept] | None = None,
+        diff: str = "",
+        words: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         stays = outcome in ("succeeded", "rollback_failed") and self.plan["mode"] != "rehearse"
         before, after = {}, {}
@@ -149,6 +155,7 @@ class Job:
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": masked(diff or (shown(kept) if kept else ""), self._secrets),
             "undo": by_hand(self.database, self.claim_id, kept) if kept and stays else "",
+            "seen": seen(words or {}),
         }
 
     def refusal(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from suture_sandbox.runner.database.engines import Refused, quoted
+from suture_sandbox.runner.tree import hashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,14 +31,8 @@ def change(engine: Any, step: dict[str, Any], most: int) -> Kept:
         engine.run(step["sql"])
         return {"kind": kind}
     table = step["table"]
-    columns, key = engine.columns(table), engine.key(table)
-    names = [*(["rowid"] if key == ["rowid"] else []), *(name for name, _ in columns)]
-    before: list[dict[str, Any]] = []
-    if kind != "insert":
-        sql = f"SELECT {engine.shown(names)} FROM {table} WHERE {step['where']} LIMIT {most + 1}"
-        before = [engine.row(names, values) for values in engine.run(sql + engine.for_update)]
-        if len(before) > most:
-            raise TooMany(f"{table}: more than {most} rows; narrow the WHERE or raise the target's max_rows")
+    columns, key, names = _shape(engine, table)
+    before = [] if kind == "insert" else met(engine, step, most, engine.for_update)
     returned = engine.run(f"{step['sql']} RETURNING {engine.shown(names)}")
     if len(returned) > most:
         raise TooMany(f"{table}: {len(returned)} rows; at most {most} may be changed")
@@ -58,6 +55,37 @@ def _index(engine: Any, step: dict[str, Any]) -> Kept:
         return {"kind": "index", "index": None}
     engine.run(step["sql"])
     return {"kind": "index", "index": name}
+
+
+def met(engine: Any, step: dict[str, Any], most: int, lock: str = "") -> list[dict[str, Any]]:
+    """The rows that a statement's WHERE means now. Raises ``TooMany``, ``Refused``, ``Lost``."""
+    table, names = step["table"], _shape(engine, step["table"])[2]
+    sql = f"SELECT {engine.shown(names)} FROM {table} WHERE {step['where']} LIMIT {most + 1}"
+    found = [engine.row(names, values) for values in engine.run(sql + lock)]
+    if len(found) > most:
+        raise TooMany(f"{table}: more than {most} rows; narrow the WHERE or raise the target's max_rows")
+    return found
+
+
+def words(engine: Any, steps: list[dict[str, Any]], most: int, lock: str = "") -> dict[str, str]:
+    """A word for the rows that each statement meets before any of them has run.
+
+    What follows a change of definitions is left out: it may speak of what is not there yet.
+    """
+    found = {}
+    for number, step in enumerate(steps):
+        if step["kind"] not in ("update", "delete", "insert"):
+            break
+        if step["kind"] != "insert":
+            lines = sorted(json.dumps(row, sort_keys=True) for row in met(engine, step, most, lock))
+            found[f"{step['table']}#{number + 1}"] = hashed("\n".join(lines).encode())
+    return found
+
+
+def _shape(engine: Any, table: str) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """Columns with their kinds, key, and the names by which rows are kept."""
+    columns, key = engine.columns(table), engine.key(table)
+    return columns, key, [*(["rowid"] if key == ["rowid"] else []), *(name for name, _ in columns)]
 
 
 def put_back(engine: Any, kept: Kept) -> None:
