@@ -50,6 +50,10 @@ test-docker: setup ## the testkit with its servers in containers; needs a Docker
 test-cluster: setup ## runs in a real cluster: the one that KUBECONFIG names, or one that kind makes and takes away
 	@.ci/with-cluster $(run) -m cluster $(suites)
 
+.PHONY: test-templates
+test-templates: setup ## try out every template of the release in the local sandbox: fix, check, rollback
+	@$(bin)/suture templates test
+
 .PHONY: coverage
 coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
 	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster" --cov --cov-report=html --cov-report=term:skip-covered $(suites)

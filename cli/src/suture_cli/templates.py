@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from suture_cli.client import Client, open_client
-from suture_cli.failures import OTHER_END, BadInput, CommandFailed
+from suture_cli.failures import OTHER_END, BadInput
 from suture_cli.files import read_text
 from suture_cli.options import json_option, role_option
 from suture_cli.terminal import print_json, print_table
@@ -59,28 +58,30 @@ def show(identifier: str, released: bool, role: str | None) -> None:
 
 
 @templates.command()
-@click.argument("file", metavar="FILE|ID")
+@click.argument("files", metavar="[FILE|ID]...", nargs=-1)
 @json_option
 @click.pass_context
-def test(ctx: click.Context, file: str, as_json: bool) -> None:
-    """Render the examples of a template's YAML FILE (- for stdin), or of a released ID, and check them.
+def test(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
+    """Test templates: a YAML FILE (- for stdin), a released ID, or without any, all of this release.
 
-    Each example has to render, to be valid bash where it is bash, and to pass the safety analysis. Nothing is
-    run. Exit code 1: an example has errors.
+    Each example has to render and to pass the safety analysis. Each fixture is laid out in a scratch folder,
+    where check, fix and rollback run in the local sandbox: the check fails before and passes after, and
+    everything is taken back byte for byte. Nothing else is touched. Exit code 1: a template fails.
     """
     from suture_generation.catalog import released_templates
 
+    from suture_cli.template_tests import lines_of, tested
+
     known = {template.id: template for template in released_templates()}
-    results = _checked(known[file] if file in known else _parsed(file))
-    for result in results:
+    passes = True
+    for template in [known[file] if file in known else _parsed(file) for file in files or known]:
+        result = tested(template)
+        passes &= result["passes"]
         if as_json:
             print_json(result)
         else:
-            verdict = "passes" if result["is_valid"] else "fails"
-            click.echo(f"{result['template']}, example {result['example']}: {verdict}")
-            for line in result["errors"]:
-                click.echo(f"    {line}")
-    ctx.exit(0 if all(result["is_valid"] for result in results) else OTHER_END)
+            click.echo("\n".join(lines_of(result)))
+    ctx.exit(0 if passes else OTHER_END)
 
 
 @templates.command()
@@ -152,32 +153,6 @@ def _parsed(file: str) -> Template:
         return parse_template(read_text(file))
     except GenerationError as error:
         raise BadInput(f"{file}: {error.reason}", field=error.field, remedy=error.remedy) from None
-
-
-def _checked(template: Template) -> list[dict[str, Any]]:
-    from suture_generation.errors import GenerationError
-    from suture_generation.render import check_template
-    from suture_safety import analyse_document
-
-    try:
-        documents = check_template(template)
-    except GenerationError as error:
-        raise CommandFailed(error.reason, field=error.field, remedy=error.remedy) from None
-    if not documents:
-        raise CommandFailed(f"{template.id} has no example", field="examples", remedy="add one")
-    reports = [analyse_document(document) for document in documents]
-    return [
-        {
-            "template": template.id,
-            "example": number,
-            "is_valid": report.is_valid,
-            "safety_score": report.safety_score,
-            "errors": list(report.errors),
-            "warnings": list(report.warnings),
-            "quality": asdict(report.quality),
-        }
-        for number, report in enumerate(reports)
-    ]
 
 
 def _told(answer: dict[str, Any], as_json: bool) -> None:

@@ -2,9 +2,9 @@
 
 Quoting a value protects it in one place only: as a whole word. ``"{{ path }}"``, a comment, a here-document
 or arithmetic would bring it back to life. So parameters go in by the front door: a bash or python template
-assigns them, one a line, at its top, and uses the variables from there on; YAML takes them as whole values;
-SQL outside of quotes and comments. Loops, macros, calls and attributes are not part of the language at all,
-which also bounds the time that rendering takes.
+assigns them, one a line, at its top, and uses the variables from there on; YAML and the JSON of a
+configuration patch take them as whole values; SQL outside of quotes and comments. Loops, macros, calls and
+attributes are not part of the language at all, which also bounds the time that rendering takes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from suture_contracts.base import ScriptType
 
 from suture_generation.errors import TemplateInvalid
 
-FILTERS = frozenset({"host_port", "basename", "dirname", "default"})
+FILTERS = frozenset({"host_port", "basename", "dirname", "default", "identifier"})
 MAX_INSERTIONS = 200
 _EXPRESSIONS = (
     nodes.Name,
@@ -41,7 +41,10 @@ _TOP_OF = {
         rf"\s*(#[^\x00]*|(import|from) [\w., ]+|\"\"\"[^\x00\"]*\"\"\"|{_NAME} = (\x00|[\w.]+))?\s*"
     ),
 }
-_YAML_VALUE = re.compile(r"\s*(- )?([\w./-]+: )?\x00\s*")
+_WHOLE_VALUE = {
+    "kubernetes": re.compile(r"\s*(- )?([\w./-]+: )?\x00\s*"),
+    "config": re.compile(r'\s*("[\w./-]+": )?\x00,?\s*'),
+}
 
 
 def check_insertions(tree: nodes.Template, script_type: ScriptType, field: str) -> None:
@@ -125,7 +128,8 @@ class _Lines:
         elif self._script_type == "sql":
             fine, remedy = self._sql.takes(line), "insert outside of quotes and comments"
         else:
-            fine, remedy = bool(_YAML_VALUE.fullmatch(line)), "insert whole values: `key: {{ parameter }}`"
+            pattern = _WHOLE_VALUE[self._script_type]
+            fine, remedy = bool(pattern.fullmatch(line)), "insert whole values: `key: {{ parameter }}`"
         if _HOLE in line and not fine:
             shown = line.strip().replace(_HOLE, "{{…}}")[:120]
             raise _refused(self._field, node, f"a parameter may not go here: {shown!r}; {remedy}")

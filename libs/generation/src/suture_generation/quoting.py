@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,22 @@ from suture_contracts.base import ScriptType
 from suture_generation.errors import RenderRefused
 
 Quote = Callable[[Any], str]
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+class Identifier(str):
+    """The name of a table, a column or an index: SQL quotes it in another way than a value."""
+
+    __slots__ = ()
+
+
+def identifier(value: Any) -> Identifier:
+    """Raises ``RenderRefused`` where it is no plain name."""
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise RenderRefused(
+            f"{str(value)[:100]!r} is no plain name", remedy="use at most 63 letters, digits and _"
+        )
+    return Identifier(value)
 
 
 def quote_for(script_type: ScriptType) -> Quote:
@@ -61,6 +78,8 @@ def _python(value: Any) -> str:
 
 def _sql(value: Any) -> str:
     _known(value)
+    if isinstance(value, Identifier):
+        return f'"{value}"'
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, (list, tuple)):

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
+from suture_contracts.base import ScriptType
 from suture_contracts.script import ScriptDocument
 from suture_contracts.template import Template
 
 from suture_generation.errors import GenerationError, ParametersInvalid, RenderRefused, TemplateInvalid
 from suture_generation.insertions import check_insertions, check_language
-from suture_generation.quoting import Quote, plain, quote_for
+from suture_generation.quoting import Quote, identifier, plain, quote_for
 from suture_generation.schema import ParameterSchema, compile_schema, validate_parameters
 
 MAX_SCRIPT_CHARACTERS = 200_000
@@ -32,8 +33,7 @@ class CompiledTemplate:
         self.template = template
         self.parameters: ParameterSchema = compile_schema(template)
         self._names = dict.fromkeys(self.parameters.properties)
-        shell = _environment(quote_for(template.script_type))
-        self._parts = {part: self._compile(shell, part, getattr(template, part)) for part in _PARTS}
+        self._parts = {part: self._compile(part, getattr(template, part)) for part in _PARTS}
         self._writes = tuple(self._line("writes", text) for text in template.writes)
         self._egress = tuple(self._line("egress", text) for text in template.egress)
 
@@ -59,11 +59,15 @@ class CompiledTemplate:
                 first["msg"], field=field, remedy="correct the parameter that it is made of"
             ) from error
 
-    def _compile(self, environment: jinja2.Environment, part: str, source: str) -> jinja2.Template | None:
+    def _compile(self, part: str, source: str) -> jinja2.Template | None:
         if not source:
             return None
+        # A configuration patch is verified by a shell script.
+        is_shell = self.template.script_type == "config" and part != "body"
+        language: ScriptType = "bash" if is_shell else self.template.script_type
+        environment = _environment(quote_for(language))
         try:
-            check_insertions(environment.parse(source), self.template.script_type, part)
+            check_insertions(environment.parse(source), language, part)
             return environment.from_string(source)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateInvalid(f"line {error.lineno}: {error.message}", field=part) from error
@@ -170,6 +174,7 @@ def _environment(quote: Quote) -> jinja2.Environment:
         "host_port": _host_port,
         "basename": posixpath.basename,
         "dirname": posixpath.dirname,
+        "identifier": identifier,
         "default": lambda value, other: other if value is None else value,
     }
     environment.globals = {}

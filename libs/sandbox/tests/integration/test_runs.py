@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import pytest
@@ -221,3 +222,11 @@ async def test_an_aborted_run_is_killed_and_taken_back(target, make_file) -> Non
     assert result.outcome == "rolled_back"
     assert "aborted" in result.detail
     assert target.state() == before
+
+
+async def test_a_script_sees_how_old_the_files_are_that_it_may_change(target, make_file) -> None:
+    file = make_file("old\n")
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    found = f'test "$(stat -c %Y {file})" -eq 1600000000\necho host=new > {file}\n'
+    result = await target.run(f"set -eu\n{found}")
+    assert (result.outcome, result.detail) == ("succeeded", "")

@@ -13,6 +13,7 @@ from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.ids import sha256
 from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
+from suture_contracts.template import Template
 from suture_generation.analysis import Analysis, Templates, analyze_rca, analyze_report
 
 MAX_TARGETS = 100
@@ -203,13 +204,18 @@ def event_of(
         finding=analysis.finding,
         script_type=analysis.script_type,
         complexity=analysis.complexity,
-        template=analysis.template,
-        predefined=analysis.predefined,
+        template=_to_render(analysis.template),
+        predefined=_to_render(analysis.predefined),
         targets=targets,
         submitted=request.submitted,
         start=request.start,
         requested_by=request.requested_by,
     )
+
+
+def _to_render(template: Template | None) -> Template | None:
+    """The revision without what only its author needs: fixtures would travel with every finding."""
+    return template.model_copy(update={"fixtures": ()}) if template and template.fixtures else template
 
 
 def document_of(

@@ -141,7 +141,10 @@ class Stage:
         for path in sorted(paths, reverse=True):
             entry = self.before[path]
             if entry["kind"] in ("file", "directory"):
-                self._give(view.scratch + path[len(view.directory) :], entry["mode"] & _COPIED_BITS)
+                copy = view.scratch + path[len(view.directory) :]
+                self._give(copy, entry["mode"] & _COPIED_BITS)
+                # Scripts ask how old a file is: a copy is as old as what it stands for.
+                os.utime(copy, ns=(entry["mtime_ns"], entry["mtime_ns"]))
 
     def _give(self, path: str, mode: int) -> None:
         if self.owner is not None:
