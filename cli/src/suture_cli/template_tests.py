@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from suture_cli.failures import CommandFailed
@@ -70,7 +71,7 @@ def _judged(number: int, document: ScriptDocument) -> dict[str, Any]:
         "safety_score": report.safety_score,
         "errors": list(report.errors),
         "warnings": list(report.warnings),
-        "quality": report.quality.model_dump(),
+        "quality": asdict(report.quality),
     }
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suture_contracts.base import Reversibility
 from suture_contracts.events import Mode
+from suture_contracts.report import Reversibility
 from suture_contracts.script import ScriptDocument
 from suture_contracts.template import Fixture, FixtureFile
 
