@@ -99,7 +99,7 @@ def _cat(machine: Machine, command: Command, sources: tuple[str, ...]) -> Stream
         known = machine.files.get(path) or machine.process_sources.get(path)
         texts.append(known.text if known else ANY)
         sources = (*sources, *(known.sources if known else ()))
-    return Stream("".join(texts), sources)
+    return Stream(bounded("".join(texts)), sources)
 
 
 def _mktemp(command: Command) -> str:

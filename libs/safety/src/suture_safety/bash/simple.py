@@ -17,7 +17,7 @@ from suture_safety.bash.machine import Stream
 from suture_safety.bash.outputs import printed
 from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects, spilled_words
 from suture_safety.bash.tree import text_of
-from suture_safety.bash.values import ANY, is_known, normal_path, shown
+from suture_safety.bash.values import ANY, bounded, is_known, normal_path, shown
 from suture_safety.bash.wrappers import unwrap
 
 if TYPE_CHECKING:
@@ -250,10 +250,11 @@ def _through_redirects(machine: Machine, command: Command, stream: Stream) -> St
     for redirect in command.redirects:
         if redirect.operator in (">", ">|", "&>", ">>") and redirect.descriptor in ("", "1"):
             path = normal_path(redirect.target, command.cwd)
+            written = stream
             if redirect.operator == ">>" and path in machine.files:
-                stream = Stream(machine.files[path].text + stream.text, stream.sources)
+                written = Stream(bounded(machine.files[path].text + stream.text), stream.sources)
             if not path.startswith("/dev/"):
-                machine.files[path] = stream
+                machine.files[path] = written
             kept = Stream("", stream.sources)
     return kept
 

@@ -16,7 +16,7 @@ from suture_safety.bash.redirects import (
 )
 from suture_safety.bash.simple import run_command, run_redirects_alone
 from suture_safety.bash.tree import text_of
-from suture_safety.bash.values import ANY
+from suture_safety.bash.values import ANY, bounded
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run_all(machine: Machine, nodes: Iterable[Node], stdin: Stream | None) -> St
             stream = run(machine, node, stdin)
             printed += stream.text
             sources = stream.sources or sources
-    return Stream(printed, sources)
+    return Stream(bounded(printed), sources)
 
 
 def run(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
