@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import signal
 import subprocess
 import sys
@@ -21,7 +22,9 @@ VERIFY = "SELECT count(*) = 1 FROM orders WHERE id = 9"
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["apply", "rollback"])
-async def test_a_runner_killed_around_any_request_is_finished_by_the_next(database, mode: str) -> None:
+async def test_a_runner_killed_around_any_request_is_finished_by_the_next(
+    database, mode: str, record_property
+) -> None:
     before = database.rows()
     killed, step, outcomes = True, 0, []
     while killed:
@@ -43,7 +46,10 @@ async def test_a_runner_killed_around_any_request_is_finished_by_the_next(databa
             [str(value) for value in row] for row in before
         ], step
         assert database.claims() == step
-    print(f"{database.engine} {mode}: killed at {step - 1} points, {step} claims: {sorted(set(outcomes))}")
+    ends = dict(sorted(collections.Counter(outcomes).items()))
+    record_property(
+        "counted", f"{database.engine}, {mode}: killed at {step - 1} points, {step} claims, {ends}"
+    )
     assert step > 10
 
 
