@@ -167,7 +167,8 @@ async def test_jobs_deleted_at_any_moment(shop, propagation: str, record_propert
     crowd = Crowd(shop, shop.sandbox)
     await crowd.go(harm)
     await crowd.judge(f"jobs deleted ({propagation})", record_property)
-    assert len(set(crowd.outcomes.values())) > 1
+    # Where the pods live on for a while, what they could still say counts.
+    assert propagation == "Background" or "unknown" in crowd.outcomes.values()
 
 
 async def test_an_api_server_away_for_30_seconds_from_any_moment_on(shop, tmp_path, record_property) -> None:
