@@ -100,6 +100,10 @@ fuzz: setup ## fuzz the safety analysis for seconds=60, guided by coverage; what
 bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names
 	@$(bin)/python -m bench.sandboxes
 
+.PHONY: bench-runs
+bench-runs: setup ## many runs queued on few targets, and the executor's memory over a thousand runs
+	@$(bin)/python -m bench.runs
+
 .PHONY: compose-check
 compose-check: setup ## check docker-compose.yml and the Dockerfile without an engine
 	@$(bin)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -1,7 +1,12 @@
-"""The executor as it is, but for the sandbox: every run ends at once, as one did that was recorded."""
+"""The executor as it is, but for the sandbox: every run ends as one did that was recorded.
+
+It ends at once, or after BENCH_RUN_SECONDS; a run on a target where another one is going on is lost.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
 from suture_contracts.target import Target, TargetKind
@@ -22,6 +27,8 @@ class RecordedSandbox:
 
     def __init__(self) -> None:
         self._plans: dict[str, RunPlan] = {}
+        self._busy: dict[str, str] = {}
+        self._seconds = float(os.environ.get("BENCH_RUN_SECONDS", "0"))
 
     async def open(self) -> tuple[str, ...]:
         return ("recorded",)
@@ -39,6 +46,11 @@ class RecordedSandbox:
         plan = self._plans.get(run_id)
         if plan is None:
             raise RunLost(f"{run_id} was not started here")
+        if self._busy.setdefault(plan.target, run_id) != run_id:
+            raise RunLost(f"{plan.target} is another run's")
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
+        self._busy.pop(plan.target, None)
         return RunResult(
             run_id=run_id,
             target=plan.target,

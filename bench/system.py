@@ -62,11 +62,12 @@ async def fresh_store() -> AsyncIterator[EmbeddedStore]:
 
 @asynccontextmanager
 async def running(
-    broker: Broker, folder: Path, *, recorded: bool, profiled: Sequence[str] = ()
+    broker: Broker, folder: Path, *, recorded: bool, run_seconds: float = 0.0, profiled: Sequence[str] = ()
 ) -> AsyncIterator[System]:
     """Six services on a fresh virtual host and a fresh store; ``recorded`` replaces the sandbox alone.
 
-    A ``profiled`` service writes ``<folder>/<name>.prof`` when it ends, and is slower meanwhile.
+    ``run_seconds`` is what a recorded run takes. A ``profiled`` service writes ``<folder>/<name>.prof`` when
+    it ends, and is slower meanwhile.
     """
     async with AsyncExitStack() as exits:
         broker_url = await exits.enter_async_context(fresh_vhost(broker))
@@ -77,7 +78,8 @@ async def running(
         exits.push_async_callback(stack.stop)
         started = time.perf_counter()
         if recorded:
-            executor = _RecordedExecutor(stack, environment.get("executor", {}))
+            further = environment.get("executor", {}) | {"BENCH_RUN_SECONDS": str(run_seconds)}
+            executor = _RecordedExecutor(stack, further)
             exits.push_async_callback(executor.process.stop)
             await asyncio.gather(stack.start_services(), executor.start())
         else:

@@ -88,15 +88,18 @@ def _try(bwrap: str, identity: str, binds: list[str]) -> str:
         "interpreters": {"probe": ["/usr/bin/test", "-f"]},
     }  # fmt: skip
     status = os.open("/dev/null", os.O_WRONLY)
+    open_files = [status]
     try:
-        arguments = command(Cage(job, "/etc/passwd", -1, network=False), [], status)
+        arguments, files = command(Cage(job, "/etc/passwd", -1, network=False), [], status)
+        open_files += files
         done = subprocess.run(
-            arguments, capture_output=True, timeout=20, pass_fds=(status,), env={}, check=False
+            arguments, capture_output=True, timeout=20, pass_fds=open_files, env={}, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:
-        os.close(status)
+        for fd in open_files:
+            os.close(fd)
     return (
         ""
         if done.returncode == 0

@@ -10,13 +10,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from suture_sandbox.kept import home, write_whole
 from suture_sandbox.protocol import MOST_PROGRESS, RunLost, RunPlan, RunResult
 from suture_sandbox.runner import progress
+from suture_sandbox.spare import SpareRunner
 
 _ATTEMPTS = 4
 _SOURCE = str(Path(__file__).resolve().parents[1])
@@ -31,10 +31,7 @@ class RunnerProcesses:
     def __init__(self, state: Path, runner: str, paths: tuple[str, ...] = ()) -> None:
         self._state = state.resolve()
         self._home = ""
-        self._code = (
-            f"import sys; sys.path[:0] = {[_SOURCE, *paths]!r}; "
-            f"from {runner} import main; sys.exit(main(sys.argv[1]))"
-        )
+        self._spare = SpareRunner(runner, [_SOURCE, *paths])
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def make_folders(self) -> None:
@@ -44,7 +41,8 @@ class RunnerProcesses:
         self._home = home(self._state / "claims" / "home")
 
     async def close(self) -> None:
-        """There is nothing to let go of: runners are processes of their own."""
+        """Runners at work are processes of their own, and go on."""
+        self._spare.close()
 
     def begin(self, run_id: str, job: dict[str, Any]) -> None:
         """Write the job where there is none yet; start its runner where it has neither one nor a result."""
@@ -70,6 +68,7 @@ class RunnerProcesses:
             await _exited(pid)
             if run_id in self._children:
                 self._children.pop(run_id).wait()
+            self._spare.prepare()
         return RunResult.model_validate_json(path.read_bytes())
 
     async def abort(self, run_id: str) -> None:
@@ -117,18 +116,7 @@ class RunnerProcesses:
         return child.pid if child else _holder(self._work(run_id) / "lock")
 
     def _spawn(self, run_id: str) -> int:
-        work = self._work(run_id)
-        # A session of its own: neither a signal to the executor's group nor its end reaches the runner.
-        with (work / "log").open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", self._code, str(work)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-                env={"LANG": "C.UTF-8"},
-            )
+        child = self._spare.take(self._work(run_id))
         self._children[run_id] = child
         return child.pid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import json
 import os
 import signal
@@ -21,11 +22,19 @@ from suture_testkit.proxy import Proxy
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 DYING = Path(__file__).with_name("dying_runner.py")
-WEB = {"name": "web", "annotations": {"suture.dev/takes-over": "a-person"}}
-BODY = "\n---\n".join(
-    json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"host": "db"}})
-    for metadata in (WEB, {"name": "made"})
-)
+AWAY = 6
+
+
+def config_maps(changed: str, made: str) -> str:
+    """Manifests that change one ConfigMap, which is a person's, and make another one."""
+    taken = {"name": changed, "annotations": {"suture.dev/takes-over": "a-person"}}
+    return "\n---\n".join(
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"host": "db"}})
+        for metadata in (taken, {"name": made})
+    )
+
+
+BODY = config_maps("web", "made")
 
 
 class Runner:
@@ -37,6 +46,7 @@ class Runner:
         self.server = ("", 0)
 
     async def prepare(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         path = self.shop.path("serviceaccounts", "suture-target/token")
         answer = await self.shop.cluster.call("POST", path, request)
@@ -45,6 +55,13 @@ class Runner:
         self.server = (parts.hostname or "", parts.port or 443)
         (self.folder / "token").write_text(answer["status"]["token"])
         (self.folder / "ca").write_bytes(base64.b64decode(config["certificate-authority-data"]))
+
+    def adopt(self, other: Runner, port: int) -> None:
+        """Use another one's credentials, at a port of one's own."""
+        self.folder.mkdir(exist_ok=True)
+        self.server = (other.server[0], port)
+        for name in ("token", "ca"):
+            (self.folder / name).write_bytes((other.folder / name).read_bytes())
 
     async def run(self, plan, step: int, holder: str, dead: tuple[str, ...] = ()) -> tuple[bool, str]:
         """Whether it was killed, and the outcome that it told."""
@@ -72,7 +89,9 @@ def server() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mode", ["apply", "rollback"])
-async def test_a_runner_killed_around_any_request_is_finished_by_the_next(shop, tmp_path: Path, mode) -> None:
+async def test_a_runner_killed_around_any_request_is_finished_by_the_next(
+    shop, tmp_path: Path, mode, record_property
+) -> None:
     runner = Runner(shop, tmp_path)
     await runner.prepare()
     await shop.config("web", host="old", port="5432")
@@ -96,35 +115,52 @@ async def test_a_runner_killed_around_any_request_is_finished_by_the_next(shop, 
             assert outcome == "rolled_back", (step, outcome)
         assert await shop.state(*paths) == before, step
         assert len(await shop.claims()) == step
-    print(f"{mode}: killed at {step - 1} points, {step} claims: {sorted(set(outcomes))}")
+    ends = dict(sorted(collections.Counter(outcomes).items()))
+    record_property(
+        "counted", f"runner of manifests, {mode}: killed at {step - 1} points, {step} claims, {ends}"
+    )
     assert step > (15 if mode == "apply" else 6)
 
 
-async def test_a_runner_whose_api_server_is_away_for_30_seconds_goes_on_and_writes_once(
-    shop, tmp_path: Path
+async def test_runners_whose_api_server_is_away_for_30_seconds_go_on_and_write_once(
+    shop, tmp_path: Path, record_property
 ) -> None:
-    runner = Runner(shop, tmp_path)
-    await runner.prepare()
-    proxy = Proxy(*runner.server)
+    """It goes away while runners that were started one after another are at different steps."""
+    runners = [Runner(shop, tmp_path / str(number)) for number in range(AWAY)]
+    await runners[0].prepare()
+    proxy = Proxy(*runners[0].server)
     port = await proxy.open()
-    runner.server = (runner.server[0], port)
-    await shop.config("web", host="old")
-    gate = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gate"}, "data": {"open": "yes"}}
-    plan = shop.plan(BODY, name="away", verify=json.dumps(gate))
-    running = asyncio.create_task(runner.run(plan, 0, "away-a"))
-    made = shop.path("configmaps", "made")
-    for _ in range(100):
-        if (changed := await shop.cluster.find(made)) is not None:
-            break
-        await asyncio.sleep(0.2)
+    running = []
+    for number, runner in enumerate(runners):
+        runner.adopt(runners[0], port)
+        body = config_maps(f"web-{number}", f"made-{number}")
+        await shop.config(f"web-{number}", host="old")
+        running.append(
+            asyncio.create_task(runner.run(shop.plan(body, name=f"away-{number}"), 0, f"a-{number}"))
+        )
+        await asyncio.sleep(0.4)
     await proxy.close()
-    await shop.config("gate", open="yes")
+    ended = sum(one.done() for one in running)
+    versions = {name: await version(shop, name) for name in names()}
     await asyncio.sleep(30)
-    assert not running.done()
     await proxy.open(port)
-    assert await running == (False, "succeeded")
+    outcomes = collections.Counter([(await one)[1] for one in running])
     await proxy.close()
-    assert changed is not None
-    now = await shop.cluster.call("GET", made)
-    assert now["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
-    assert len(await shop.claims()) == 1
+    rewritten = [name for name in names() if versions[name] not in (None, await version(shop, name))]
+    claims = len(await shop.claims())
+    counts = f"{claims} claims, {dict(outcomes)}, {ended} had ended before"
+    record_property("counted", f"{AWAY} runners without their API server for 30 s: {counts}")
+    assert outcomes == {"succeeded": AWAY}
+    assert claims == AWAY
+    assert ended < AWAY
+    # What was there before it went away was not made anew.
+    assert [name for name in rewritten if name.startswith("made")] == []
+
+
+def names() -> list[str]:
+    return [f"{kind}-{number}" for kind in ("web", "made") for number in range(AWAY)]
+
+
+async def version(shop, name: str) -> str | None:
+    found = await shop.cluster.find(shop.path("configmaps", name))
+    return found["metadata"]["resourceVersion"] if found else None

@@ -151,6 +151,19 @@ async def test_a_rollout_that_does_not_get_healthy_is_taken_back(shop, deploymen
     assert await shop.state(path) == before
 
 
+async def test_a_rollout_that_is_healthy_only_for_a_moment_is_taken_back(shop, deployment) -> None:
+    await shop.make("deployments", deployment("web", image="localhost/none:1"), "/apis/apps/v1")
+    path = shop.path("deployments", "web", "/apis/apps/v1")
+    before = await shop.state(path)
+    flapping = deployment("web", command="sleep 2; exit 1")
+    flapping["metadata"]["annotations"] = {"suture.dev/takes-over": "a-person"}
+    reach = {**shop.reach, "healthy_seconds": 6}
+    result = await shop.run(json.dumps(flapping), limits=Limits(timeout_seconds=12), reach=reach)
+    assert result.outcome == "rolled_back"
+    assert "not healthy in time" in result.detail
+    assert await shop.state(path) == before
+
+
 async def test_what_manifests_expect_may_take_its_time(shop, deployment) -> None:
     waiting = deployment("web")
     container = waiting["spec"]["template"]["spec"]["containers"][0]

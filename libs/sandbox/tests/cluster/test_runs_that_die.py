@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from suture_contracts.script import Limits
-from suture_sandbox.kubernetes.job import claim_name
+from suture_sandbox.kubernetes.job import claim_name, job, job_name
+from suture_sandbox.kubernetes.reach import reach_of
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import RunLost, SandboxUnavailable
-from suture_sandbox.runner.cluster.hiding import HIDDEN
 from suture_sandbox.secrets import Secrets
 from suture_testkit.proxy import Proxy
 
@@ -44,15 +43,6 @@ print("wrote", path)
 """
 
 
-def script(shop, body: str, **changes: object) -> dict[str, object]:
-    return {
-        "body": body,
-        "script_type": "bash",
-        "writes": (shop.path("configmaps", "web"),),
-        **changes,
-    }
-
-
 async def start(shop, **fields: object):
     plan = shop.plan(**fields)
     await shop.sandbox.start(plan)
@@ -72,10 +62,10 @@ async def changed(shop) -> None:
 async def test_a_bash_script_over_the_api_works_and_is_taken_back(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    result = await shop.run(**script(shop, BASH, name="one"))
+    result = await shop.run(**shop.script(BASH, name="one"))
     assert (result.outcome, result.exit_code, result.detail) == ("succeeded", 0, "")
     assert (await shop.cluster.call("GET", shop.path("configmaps", "web")))["data"]["host"] == "db"
-    assert (await shop.run(**script(shop, BASH, name="one"), mode="rollback")).outcome == "rolled_back"
+    assert (await shop.run(**shop.script(BASH, name="one"), mode="rollback")).outcome == "rolled_back"
     assert await shop.state(shop.path("configmaps", "web")) == before
 
 
@@ -83,7 +73,7 @@ async def test_a_python_script_over_the_api_works_and_is_taken_back(shop) -> Non
     await shop.config("web", host="old")
     path = shop.path("configmaps", "web")
     before = await shop.state(path)
-    fields = script(shop, PYTHON, script_type="python", name="one")
+    fields = shop.script(PYTHON, script_type="python", name="one")
     result = await shop.run(**fields)
     assert (result.outcome, result.exit_code) == ("succeeded", 0), result.output_tail
     assert "wrote /api" in result.output_tail
@@ -95,7 +85,7 @@ async def test_a_python_script_over_the_api_works_and_is_taken_back(shop) -> Non
 async def test_a_python_script_that_fails_is_taken_back_object_for_object(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    result = await shop.run(**script(shop, PYTHON + "raise SystemExit(3)\n", script_type="python"))
+    result = await shop.run(**shop.script(PYTHON + "raise SystemExit(3)\n", script_type="python"))
     assert (result.outcome, result.exit_code) == ("rolled_back", 3)
     assert await shop.state(shop.path("configmaps", "web")) == before
 
@@ -103,7 +93,7 @@ async def test_a_python_script_that_fails_is_taken_back_object_for_object(shop) 
 async def test_a_failing_body_is_taken_back_object_for_object(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    result = await shop.run(**script(shop, BASH + "exit 4\n"))
+    result = await shop.run(**shop.script(BASH + "exit 4\n"))
     assert (result.outcome, result.exit_code) == ("rolled_back", 4)
     assert await shop.state(shop.path("configmaps", "web")) == before
 
@@ -111,7 +101,7 @@ async def test_a_failing_body_is_taken_back_object_for_object(shop) -> None:
 async def test_a_pod_that_is_deleted_by_force_leaves_nothing(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    plan = await start(shop, **shop.script(BASH + "sleep 60\n"))
     await changed(shop)
     pod = await shop.pod_of(plan)
     await shop.cluster.call("DELETE", shop.path("pods", pod["metadata"]["name"]), gracePeriodSeconds="0")
@@ -125,7 +115,7 @@ async def test_a_pod_that_is_deleted_by_force_leaves_nothing(shop) -> None:
 async def test_a_runner_that_lost_its_claim_dies_and_its_successor_takes_back(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    plan = await start(shop, **script(shop, BASH + "sleep 100\n"))
+    plan = await start(shop, **shop.script(BASH + "sleep 100\n"))
     await changed(shop)
     lease = shop.path("leases", claim_name(plan), "/apis/coordination.k8s.io/v1")
     taken = {"spec": {"holderIdentity": "another runner"}}
@@ -139,7 +129,7 @@ async def test_a_runner_that_lost_its_claim_dies_and_its_successor_takes_back(sh
 
 async def test_the_run_of_a_job_that_was_deleted_is_unknown_and_never_made_again(shop) -> None:
     await shop.config("web", host="old")
-    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    plan = await start(shop, **shop.script(BASH + "sleep 60\n"))
     await changed(shop)
     pod = await shop.pod_of(plan)
     # Without rights the runner can neither take back nor say anything.
@@ -155,10 +145,20 @@ async def test_the_run_of_a_job_that_was_deleted_is_unknown_and_never_made_again
     assert len(await shop.claims()) == 1
 
 
+async def test_a_job_of_the_same_name_and_other_contents_is_not_taken_for_ones_own(shop) -> None:
+    await shop.config("web", host="old")
+    plan = shop.plan(**shop.script(BASH))
+    foreign = job(plan, job_name(plan, 0), reach_of({**shop.reach, "image": "localhost/other:1"}), "none", {})
+    await shop.make("jobs", {**foreign, "spec": {**foreign["spec"], "suspend": True}}, "/apis/batch/v1")
+    with pytest.raises(SandboxUnavailable, match="of other contents"):
+        await shop.sandbox.start(plan)
+    assert await shop.claims() == []
+
+
 async def test_an_aborted_run_takes_itself_back(shop) -> None:
     await shop.config("web", host="old")
     before = await shop.state(shop.path("configmaps", "web"))
-    plan = await start(shop, **script(shop, BASH + "sleep 60\n"))
+    plan = await start(shop, **shop.script(BASH + "sleep 60\n"))
     await changed(shop)
     await shop.sandbox.abort(plan.run_id)
     result = await shop.sandbox.result(plan.run_id)
@@ -169,7 +169,7 @@ async def test_an_aborted_run_takes_itself_back(shop) -> None:
 
 async def test_another_executor_on_the_same_state_adopts_what_runs(shop, tmp_path: Path) -> None:
     await shop.config("web", host="old")
-    plan = await start(shop, **script(shop, "sleep 2\n" + BASH))
+    plan = await start(shop, **shop.script("sleep 2\n" + BASH))
     other = KubernetesSandbox(tmp_path / "state", Secrets(None))
     await other.open()
     assert other.identity() == shop.sandbox.identity()
@@ -182,7 +182,7 @@ async def test_another_executor_on_the_same_state_adopts_what_runs(shop, tmp_pat
 
 async def test_what_is_recorded_goes_and_claim_and_snapshot_stay(shop) -> None:
     await shop.config("web", host="old")
-    plan = await start(shop, **script(shop, BASH))
+    plan = await start(shop, **shop.script(BASH))
     result = await shop.sandbox.result(plan.run_id)
     await shop.sandbox.forget(plan.run_id)
     job = (await shop.cluster.call("GET", shop.path("jobs", "", "/apis/batch/v1")))["items"][0]
@@ -204,7 +204,7 @@ async def test_what_is_recorded_goes_and_claim_and_snapshot_stay(shop) -> None:
 )
 async def test_a_pod_that_cannot_start_is_said_to_and_nothing_was_run(shop, reach, said: str) -> None:
     await shop.config("web", host="old")
-    result = await shop.run(**script(shop, BASH), reach={**shop.reach, **reach})
+    result = await shop.run(**shop.script(BASH), reach={**shop.reach, **reach})
     assert result.outcome == "not_applied"
     assert said in result.detail
     assert await shop.claims() == []
@@ -216,7 +216,7 @@ async def test_a_quota_that_is_used_up_is_said(shop) -> None:
     await shop.make("resourcequotas", quota)
     await asyncio.sleep(1)
     await shop.config("web", host="old")
-    result = await shop.run(**script(shop, BASH))
+    result = await shop.run(**shop.script(BASH))
     assert result.outcome == "not_applied"
     assert "exceeded quota" in result.detail
 
@@ -230,97 +230,11 @@ async def test_a_pod_that_no_node_has_room_for_is_said(shop, deployment) -> None
         pod["containers"][0]["resources"] = {"requests": {"cpu": f"{free - 20}m"}}
         await shop.make("deployments", hog, "/apis/apps/v1")
         await shop.ready(hog["metadata"]["name"])
-    result = await shop.run(**script(shop, BASH))
+    result = await shop.run(**shop.script(BASH))
     assert result.outcome == "not_applied"
     assert "Unschedulable" in result.detail
     assert "Insufficient cpu" in result.detail
     assert await shop.claims() == []
-
-
-async def test_what_a_script_tries_beyond_its_bounds_fails(shop) -> None:
-    await shop.config("web", host="old")
-    body = """
-    timeout 4 bash -c 'exec 3<>/dev/tcp/198.51.100.1/6443' 2>/dev/null && echo NETWORK
-    touch /etc/x 2>/dev/null && echo ROOT
-    mount -t tmpfs none /mnt 2>/dev/null && echo MOUNT
-    echo x > /suture/plan/plan.json 2>/dev/null && echo PLAN
-    [ "$(id -u)" = 0 ] && echo ROOTUSER
-    grep -q '^CapEff:[[:space:]]*0000000000000000' /proc/self/status || echo CAPABILITIES
-    head -c 200M /dev/zero > /tmp/full 2>/dev/null && echo DISK
-    python3 -c 'x = bytearray(400 << 20)' 2>/dev/null && echo MEMORY
-    (n=0; while [ $n -lt 150 ]; do sleep 20 & n=$((n+1)); done; echo FORKS) 2>/dev/null
-    cat "$SUTURE_TOKEN_FILE"
-    exit 9
-    """
-    result = await shop.run(**script(shop, body))
-    assert (result.outcome, result.detail[:19]) == ("rolled_back", "the script failed: ")
-    words = ("NETWORK", "ROOT", "MOUNT", "PLAN", "ROOTUSER", "CAPABILITIES", "DISK", "MEMORY", "FORKS")
-    assert [word for word in words if word in result.output_tail] == []
-    assert "[masked]" in result.output_tail
-    assert json.dumps(result.output_tail).count("eyJ") == 0
-
-
-async def test_a_script_cannot_get_out_of_its_pod_nor_into_its_runner(shop) -> None:
-    await shop.config("web", host="old")
-    body = """
-    python3 - <<'PYTHON'
-    import os
-    try:
-        import ctypes
-        libc = ctypes.CDLL(None, use_errno=True)
-    except ImportError:
-        libc = None
-    if libc and libc.unshare(0x10000000) == 0:
-        print("NAMESPACE")
-    if libc and libc.ptrace(16, 1, 0, 0) == 0:
-        print("RUNNER ptrace")
-    for name in ("mem", "environ"):
-        try:
-            open(f"/proc/1/{name}", "rb").read(1)
-        except OSError:
-            continue
-        print("RUNNER", name)
-    try:
-        os.setuid(0)
-        print("SETUID")
-    except OSError:
-        pass
-    print("seen", len([name for name in os.listdir("/proc") if name.isdigit()]) < 20)
-PYTHON
-    cp /bin/bash /tmp/bash && chmod u+s /tmp/bash && /tmp/bash -p -c '[ "$EUID" = 0 ] && echo SETUIDFILE'
-    kill -9 1 2>/dev/null; kill -STOP 1 2>/dev/null; echo signalled
-    ln -sf /etc/passwd /tmp/suture-verify 2>/dev/null; echo x >> /etc/passwd && echo LINK
-    exit 9
-    """.replace("\n    ", "\n")
-    result = await shop.run(**script(shop, body))
-    assert (result.outcome, result.exit_code) == ("rolled_back", 9)
-    assert [word for word in ("SETUID", "NAMESPACE", "LINK") if word in result.output_tail] == []
-    # An image's small Python cannot hide the runner; the result says which it was.
-    assert ("RUNNER" in result.output_tail) is not (HIDDEN in result.isolation)
-    assert "seen True" in result.output_tail
-    assert "signalled" in result.output_tail
-
-
-async def test_output_without_end_and_output_that_is_no_text_are_bounded(shop) -> None:
-    await shop.config("web", host="old")
-    body = "head -c 1G /dev/zero | tr '\\0' 'a'; head -c 3000 /dev/urandom; echo; echo last"
-    result = await shop.run(**script(shop, body))
-    assert (result.outcome, result.exit_code) == ("succeeded", 0), result.detail
-    assert result.output_tail.rstrip().endswith("last")
-    assert len(result.output_tail) <= 65_536
-
-
-async def test_what_a_script_leaves_running_dies_with_its_deadline(shop) -> None:
-    await shop.config("web", host="old")
-    late = BASH.replace("set -eu", "sleep 12")
-    body = f"setsid bash -c '{late.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' & sleep 60"
-    before = await shop.state(shop.path("configmaps", "web"))
-    limits = Limits(timeout_seconds=4, memory_mb=128)
-    result = await shop.run(**script(shop, body), limits=limits)
-    assert result.outcome == "rolled_back"
-    assert "deadline" in result.detail
-    await asyncio.sleep(14)
-    assert await shop.state(shop.path("configmaps", "web")) == before
 
 
 async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_path: Path) -> None:
@@ -335,7 +249,7 @@ async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_pa
     sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
     await sandbox.open()
     await shop.config("web", host="old")
-    plan = shop.plan(**script(shop, "sleep 3\n" + BASH), secret_ref="shop")
+    plan = shop.plan(**shop.script("sleep 3\n" + BASH), secret_ref="shop")
     await sandbox.start(plan)
     await proxy.close()
     waiting = asyncio.create_task(sandbox.result(plan.run_id))
@@ -357,7 +271,7 @@ async def test_a_cluster_that_cannot_be_reached_starts_nothing(shop, tmp_path: P
     sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
     await sandbox.open()
     with pytest.raises(SandboxUnavailable, match="does not answer"):
-        await sandbox.start(shop.plan(**script(shop, BASH), secret_ref="shop"))
+        await sandbox.start(shop.plan(**shop.script(BASH), secret_ref="shop"))
     await sandbox.close()
 
 

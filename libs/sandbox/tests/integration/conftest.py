@@ -77,6 +77,7 @@ async def sandbox(state_folder: Path) -> AsyncIterator[BubblewrapSandbox]:
     opened = BubblewrapSandbox(state_folder)
     await opened.open()
     yield opened
+    await opened.close()
 
 
 @pytest.fixture

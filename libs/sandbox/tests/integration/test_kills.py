@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import os
 import signal
 import subprocess
@@ -52,7 +53,7 @@ async def die(target, plan: RunPlan, step: int) -> bool:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
-async def test_a_runner_killed_at_any_step_is_taken_back_or_has_finished(target) -> None:
+async def test_a_runner_killed_at_any_step_is_taken_back_or_has_finished(target, record_property) -> None:
     fields = prepare(target)
     before = target.state()
     outcomes = []
@@ -73,13 +74,15 @@ async def test_a_runner_killed_at_any_step_is_taken_back_or_has_finished(target)
         assert target.state() == before, step
         claims = [path for path in (target.sandbox._state / "claims").glob("*/*") if path.is_dir()]
         assert len(claims) == step
+    ends = dict(sorted(collections.Counter(outcomes).items()))
+    record_property("counted", f"runner, apply: killed at {step - 1} points, {len(claims)} claims, {ends}")
     assert step > 40
     assert outcomes[-1] == "succeeded"
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
-async def test_a_rollback_killed_at_any_step_is_finished(target) -> None:
+async def test_a_rollback_killed_at_any_step_is_finished(target, record_property) -> None:
     fields = prepare(target)
     before = target.state()
     died, step = True, 0
@@ -91,6 +94,7 @@ async def test_a_rollback_killed_at_any_step_is_finished(target) -> None:
         died = await die(target, plan, step)
         assert (await target.sandbox.result(plan.run_id)).outcome == "rolled_back"
         assert target.state() == before, step
+    record_property("counted", f"runner, rollback: killed at {step - 1} points, all rolled_back")
     assert step > 15
 
 

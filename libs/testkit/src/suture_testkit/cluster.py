@@ -89,6 +89,11 @@ class Shop:
         }
         return RunPlan(**fields)
 
+    def script(self, body: str, **changes: Any) -> dict[str, Any]:
+        """The fields of a plan whose script may write the ConfigMap ``web``."""
+        writes = (self.path("configmaps", "web"),)
+        return {"body": body, "script_type": "bash", "writes": writes, **changes}
+
     async def run(self, body: str, **changes: Any) -> RunResult:
         plan = self.plan(body, **changes)
         await self.sandbox.start(plan)

@@ -89,3 +89,19 @@ def model_server() -> Iterator[ModelServer]:
     """A stand-in model provider; script it through ``answering`` or ``queue``."""
     with ModelServer() as server:
         yield server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what tests counted by ``record_property("counted", …)``: what died how often, and how it ended."""
+    reports = [one for status in terminalreporter.stats.values() for one in status]
+    counted = [
+        str(value)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "counted"
+    ]
+    if counted:
+        terminalreporter.section("counted")
+        for text in counted:
+            terminalreporter.write_line(text)

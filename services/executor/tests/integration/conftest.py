@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from aiormq.exceptions import PublishError
 from suture_chassis.app import Service
 from suture_chassis.custody import seal
 from suture_contracts import ids
@@ -152,6 +157,16 @@ class World:
             expected_state=found.expected_state,
         )
 
+    async def registers(self, id: str = "app", root: Path | None = None, **fields: Any) -> None:
+        """Register a target as soon as the executor's queues are there."""
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert (await self.register(id, root, **fields)).status == 201
+                    return
+                except PublishError:
+                    await asyncio.sleep(0.1)
+
     async def run(self, approved: ScriptApproved) -> ExecutionCompleted:
         await self.wire.publish(approved, as_="approver")
         return await self.completed(approved)
@@ -194,6 +209,44 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def world(wire: Wire, trust: Identities, root: Path) -> World:
     return World(wire, trust, root)
+
+
+class Executor(subprocess.Popen[bytes]):
+    """An executor as a process of its own."""
+
+    def end(self) -> None:
+        """By SIGKILL."""
+        self.kill()
+        self.wait()
+
+
+@pytest.fixture
+def spawn(trust: Identities, tmp_path: Path) -> Iterator[Callable[..., Executor]]:
+    """Starts executors on one state folder; arguments are another program's than the executor's own."""
+    started: list[Executor] = []
+    environment = {
+        **os.environ,
+        **trust.environment("executor"),
+        "SUTURE_EXECUTOR_STATE_DIR": str(tmp_path / "state"),
+        "SUTURE_EXECUTOR_SCAN_SECONDS": "0.3",
+        "SUTURE_LOG_LEVEL": "error",
+    }
+
+    def start(*arguments: str) -> Executor:
+        command = [sys.executable, *(arguments or ("-m", "suture_executor"))]
+        started.append(Executor(command, env=environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.end()
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Callable[[], list[Path]]:
+    """The claims that there are in the executors' state folder."""
+    folder = tmp_path / "state" / "claims"
+    return lambda: [path for path in folder.glob("*/*") if path.is_dir()]
 
 
 @pytest.fixture

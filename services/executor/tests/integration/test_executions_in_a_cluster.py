@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 
 import pytest
 from suture_contracts.commands import CheckTarget
@@ -100,3 +102,49 @@ async def test_an_executor_that_was_restarted_adopts_what_runs(world, build_exec
         done = await world.wire.expect(ExecutionCompleted, remediation_id=approved.remediation_id, timeout=90)
     assert done.outcome == "succeeded", done.runs[0].detail
     assert len(await shop.claims()) == 1
+
+
+COUNTED = """
+set -eu
+call() {
+    local header="Authorization: Bearer $(cat "$SUTURE_TOKEN_FILE")"
+    curl -sSf --cacert "$SUTURE_CA_FILE" -H "$header" -o /dev/null "$@"
+}
+maps=$SUTURE_API/api/v1/namespaces/$SUTURE_NAMESPACE/configmaps
+call -H 'Content-Type: application/json' -d '{"metadata":{"generateName":"ran-@ITEM@-"}}' "$maps"
+sleep 1
+call -X PATCH -H 'Content-Type: application/merge-patch+json' -d '{"data":{"host":"db"}}' "$maps/@ITEM@"
+"""
+
+
+async def test_executors_killed_again_and_again_leave_one_run_each(
+    world, spawn, shop, record_property
+) -> None:
+    """Nine deaths by SIGKILL while eight runs are at different steps."""
+    process, pending, deaths = spawn(), [], 9
+    names = [f"web-{number}" for number in range(8)]
+    for name in names:
+        await shop.config(name, host="old")
+        await world.registers(name, kind="kubernetes", reach=shop.reach, allowed_types=("bash",))
+    for number in range(max(len(names), deaths)):
+        if number < len(names):
+            name = names[number]
+            fields = {"writes": (shop.path("configmaps", name),), "targets": (name,), "script_type": "bash"}
+            pending.append(world.approved(document(world, COUNTED.replace("@ITEM@", name), **fields)))
+            await world.wire.publish(pending[-1], as_="approver")
+        # From before it has read the message until after it has started a Job.
+        await asyncio.sleep(1.5 + 0.5 * number)
+        process.end()
+        process = spawn()
+    outcomes = [
+        (await world.wire.expect(ExecutionCompleted, remediation_id=one.remediation_id, timeout=90)).outcome
+        for one in pending
+    ]
+    maps = (await shop.cluster.call("GET", shop.path("configmaps")))["items"]
+    bodies = Counter(one["metadata"]["generateName"] for one in maps if "generateName" in one["metadata"])
+    claims, ends = await shop.claims(), dict(Counter(outcomes))
+    counts = f"{len(claims)} claims, {bodies.total()} bodies, {ends}"
+    record_property("counted", f"executor killed {deaths} times, {len(names)} runs in a cluster: {counts}")
+    assert set(outcomes) == {"succeeded"}
+    assert list(bodies.values()) == [1] * len(names)
+    assert len(claims) == len(names)

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import time
 from pathlib import Path
 
 import pytest
-from aiormq.exceptions import PublishError
 from suture_contracts.events import ExecutionCompleted, ExecutionStarted
 
+DYING = Path(__file__).with_name("dying_executor.py")
+
 pytestmark = pytest.mark.chaos
-
-
-@pytest.fixture
-def spawn(trust, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts executors as processes of their own, on one state folder."""
-    started: list[subprocess.Popen[bytes]] = []
-    environment = {
-        **os.environ,
-        **trust.environment("executor"),
-        "SUTURE_EXECUTOR_STATE_DIR": str(tmp_path / "state"),
-        "SUTURE_EXECUTOR_SCAN_SECONDS": "0.3",
-        "SUTURE_LOG_LEVEL": "error",
-    }
-
-    def start() -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen([sys.executable, "-m", "suture_executor"], env=environment))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-def claims(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "state" / "claims").glob("*/*") if path.is_dir()]
 
 
 async def appears(path: Path) -> None:
@@ -54,73 +23,68 @@ async def appears(path: Path) -> None:
             await asyncio.sleep(0.02)
 
 
-async def registers(world, id: str = "app", root: Path | None = None) -> None:
-    """Register a target as soon as the executor's queues are there."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                assert (await world.register(id, root)).status == 201
-                return
-            except PublishError:
-                await asyncio.sleep(0.1)
-
-
-async def test_a_killed_executor_adopts_what_runs_and_nothing_runs_twice(world, spawn, tmp_path) -> None:
+async def test_a_killed_executor_adopts_what_runs_and_nothing_runs_twice(
+    world, spawn, claims, tmp_path
+) -> None:
     first = spawn()
-    await registers(world)
+    await world.registers()
     seen = world.root / "data.log"
     body = f"echo run >> {seen}; sleep 2; mkdir -p {world.config.parent}; echo host=1 > {world.config}"
     approved = world.approved(world.document(body, writes=(str(world.config), str(seen))))
     await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
     await asyncio.sleep(0.7)
-    kill(first)
+    first.end()
     spawn()
     done = await world.completed(approved)
     assert done.outcome == "succeeded"
     assert seen.read_text() == "run\n"
-    assert len(claims(tmp_path)) == 1
+    assert len(claims()) == 1
     assert len(world.wire.seen(ExecutionCompleted)) == 1
 
 
-async def test_a_run_that_ended_while_no_executor_was_there_is_recorded(world, spawn, tmp_path) -> None:
+async def test_a_run_that_ended_while_no_executor_was_there_is_recorded(
+    world, spawn, claims, tmp_path
+) -> None:
     first = spawn()
-    await registers(world)
+    await world.registers()
     approved = world.approved(world.document(f"sleep 1; {world.document().body}"))
     await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
     await asyncio.sleep(0.5)
-    kill(first)
+    first.end()
     await appears(world.config)
     await asyncio.sleep(0.5)
     spawn()
     assert (await world.completed(approved)).outcome == "succeeded"
-    assert len(claims(tmp_path)) == 1
+    assert len(claims()) == 1
 
 
-async def test_a_run_whose_claims_are_gone_is_unknown_and_never_run_again(world, spawn, tmp_path) -> None:
+async def test_a_run_whose_claims_are_gone_is_unknown_and_never_run_again(
+    world, spawn, claims, tmp_path
+) -> None:
     first = spawn()
-    await registers(world)
+    await world.registers()
     approved = world.approved(world.document("sleep 60"))
     await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
     await asyncio.sleep(0.5)
-    kill(first)
+    first.end()
     runner = next((tmp_path / "state" / "runs").glob("*/lock"))
     os.kill(int(runner.read_text()), signal.SIGKILL)
     (tmp_path / "state").rename(tmp_path / "lost")
     spawn()
     done = await world.completed(approved)
     assert done.outcome == "unknown"
-    assert not claims(tmp_path)
+    assert not claims()
 
 
-async def test_killed_again_and_again_everything_ends_once(world, spawn, tmp_path) -> None:
+async def test_killed_again_and_again_everything_ends_once(world, spawn, claims, tmp_path) -> None:
     process = spawn()
     roots = [tmp_path / f"app-{number}" for number in range(6)]
     for root in roots:
         root.mkdir()
-        await registers(world, root.name, root)
+        await world.registers(root.name, root)
     pending = []
     for root in roots:
         path = root / "log"
@@ -135,10 +99,57 @@ async def test_killed_again_and_again_everything_ends_once(world, spawn, tmp_pat
         await world.wire.publish(approved, as_="approver")
         if number % 2:
             await asyncio.sleep(0.4)
-            kill(process)
+            process.end()
             process = spawn()
     outcomes = [(await world.completed(approved)).outcome for approved in pending]
     assert outcomes == ["succeeded"] * 6
     assert [(root / "log").read_text() for root in roots] == ["run\n"] * 6
-    assert len(claims(tmp_path)) == 6
+    assert len(claims()) == 6
     assert not await world.wire.dead_letters()
+
+
+@pytest.mark.timeout(900)
+async def test_an_executor_killed_at_any_write_is_followed_by_one_that_ends_it(
+    world, spawn, claims, tmp_path, record_property
+) -> None:
+    """Each execution is taken up by an executor that dies two steps later than the one before."""
+    first = spawn()
+    await world.registers()
+    first.end()
+    armed = tmp_path / "armed"
+    armed.touch()
+    killed, step, outcomes = True, 0, []
+    while killed:
+        step += 1
+        first = spawn(str(DYING), str(2 * step - 1), str(armed))
+        path = world.root / f"log-{step}"
+        body, verify = f"sleep 0.2; echo run >> {path}", f"test -s {path}"
+        approved = world.approved(world.document(body, writes=(str(path),), verify=verify))
+        await world.wire.publish(approved, as_="approver")
+        killed = await dies(first, world, step)
+        second = spawn() if killed else first
+        outcomes.append((await world.completed(approved)).outcome)
+        assert path.read_text() == "run\n", step
+        second.end()
+    begun = [path for path in claims() if (path / "body-started").exists()]
+    ends = dict(sorted(collections.Counter(outcomes).items()))
+    counts = f"{len(claims())} claims, {len(begun)} bodies, {ends}"
+    record_property("counted", f"executor killed at {step - 1} points: {counts}")
+    assert len(claims()) == len(begun) == step
+    assert set(outcomes) == {"succeeded"}
+    assert step > 10
+    assert not await world.wire.dead_letters()
+
+
+async def dies(process, world, step: int) -> bool:
+    """Whether it died before it had long done everything."""
+    since = None
+    async with asyncio.timeout(60):
+        while process.poll() is None:
+            ended = {event.json["remediation_id"] for event in world.wire.seen(ExecutionCompleted)}
+            if len(ended) == step:
+                since = since or time.monotonic()
+                if time.monotonic() - since > 2:
+                    return False
+            await asyncio.sleep(0.05)
+    return True

@@ -47,9 +47,11 @@ def run(cage: Cage, arguments: list[str], tail: Tail, why_stop: Callable[[], str
 
 
 def _start(cage: Cage, arguments: list[str], output: int, status: int) -> int:
-    command = bounds.command(cage, arguments, status)
+    command, files = bounds.command(cage, arguments, status)
     pid = os.fork()
     if pid:
+        for fd in files:
+            os.close(fd)
         return pid
     try:  # in the child: nothing but calls that cannot return to the parent's code
         os.setpgid(0, 0)
@@ -57,8 +59,8 @@ def _start(cage: Cage, arguments: list[str], output: int, status: int) -> int:
         os.dup2(null, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.set_inheritable(status, True)
-        os.set_inheritable(cage.alive_fd, True)
+        for fd in (status, cage.alive_fd, *files):
+            os.set_inheritable(fd, True)
         for what, limit in cage.limits:
             resource.setrlimit(what, (limit, limit))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
