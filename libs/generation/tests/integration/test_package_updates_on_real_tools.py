@@ -6,7 +6,6 @@ folder where they keep what was there before.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from suture_contracts.script import ScriptDocument
 from suture_generation.catalog import released_templates
 from suture_generation.render import CompiledTemplate
+from suture_testkit.apt import write_debs
 
 TEMPLATES = {template.id: template for template in released_templates()}
 RPM_TOOLS = all(shutil.which(tool) for tool in ("dnf", "zypper", "rpmbuild", "createrepo_c"))
@@ -88,21 +88,8 @@ def deb_machine(folder: Path) -> Machine:
 
 
 def offer_debs(machine: Machine, versions: tuple[str, ...], depends: str = "") -> None:
-    entries = []
-    for version in versions:
-        tree = machine.repository / f"tree-{version}"
-        (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
-        control = "Package: suture-example\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\n"
-        control += f"Version: {version}\nDescription: an example\n"
-        control += f"Depends: {depends}\n" if depends else ""
-        (tree / "DEBIAN" / "control").write_text(control)
-        file = machine.repository / f"suture-example_{version}_all.deb"
-        subprocess.run(
-            ["dpkg-deb", "--root-owner-group", "-b", str(tree), str(file)], check=True, capture_output=True
-        )
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        entries.append(f"{control}Filename: ./{file.name}\nSize: {file.stat().st_size}\nSHA256: {digest}\n")
-    (machine.repository / "Packages").write_text("\n".join(entries))
+    entries = write_debs(machine.repository, "suture-example", versions, depends)
+    (machine.repository / "Packages").write_text(entries)
 
 
 def rpm_machine(folder: Path, manager: str) -> Machine:

@@ -15,6 +15,7 @@ from suture_sandbox.archives import config_archive
 from suture_sandbox.probe import Isolation, probe
 from suture_sandbox.processes import RunnerProcesses
 from suture_sandbox.protocol import Reached, RunPlan, SandboxUnavailable
+from suture_sandbox.reach import reloads_of
 from suture_sandbox.visibility import readable_by_others
 
 
@@ -62,7 +63,10 @@ class BubblewrapSandbox(RunnerProcesses):
             isolation = await asyncio.to_thread(self._with_patcher, isolation)
         if plan.script_type not in isolation.interpreters:
             raise SandboxUnavailable(f"no interpreter for {plan.script_type} scripts on this machine")
-        self.begin(plan.run_id, self._job(plan, isolation))
+        try:
+            self.begin(plan.run_id, self._job(plan, isolation))
+        except ValueError as error:
+            raise SandboxUnavailable(str(error)) from None
 
     def _with_patcher(self, isolation: Isolation) -> Isolation:
         """With the interpreter of configuration patches, a file that scripts read in the sandbox."""
@@ -90,4 +94,5 @@ class BubblewrapSandbox(RunnerProcesses):
             "isolation": list(isolation.words),
             "interpreters": isolation.interpreters,
             "binds": isolation.binds,
+            "reload": reloads_of(plan.reach),
         }

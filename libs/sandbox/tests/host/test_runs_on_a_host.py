@@ -3,74 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from suture_contracts.script import Limits
 from suture_contracts.target import Target
-from suture_sandbox.host.sandbox import HostSandbox
-from suture_sandbox.protocol import RunPlan, RunResult, SandboxUnavailable
-from suture_sandbox.secrets import Secrets
-from suture_testkit.sshd import Sshd
-
-
-@dataclass
-class Host:
-    sshd: Sshd
-    sandbox: HostSandbox
-    root: Path
-    state: Path
-    secrets: Path
-
-    @property
-    def config(self) -> Path:
-        return self.root / "db.conf"
-
-    @property
-    def reach(self) -> dict[str, Any]:
-        return {
-            "address": "127.0.0.1", "port": self.sshd.port, "user": self.sshd.user,
-            "host_key": self.sshd.host_key, "root": str(self.root), "state": str(self.state),
-        }  # fmt: skip
-
-    def plan(self, body: str, *, mode: str = "apply", name: str = "", **changes: Any) -> RunPlan:
-        name = name or f"run-{uuid4().hex[:8]}"
-        fields: dict[str, Any] = {
-            "run_id": f"{name}-{mode}", "claim_id": name, "execution_id": name, "mode": mode,
-            "target": "far", "kind": "host", "reach": self.reach, "secret_ref": "far-key",
-            "script_type": "bash", "body": body, "verify": f"grep -q host= {self.config}",
-            "writes": (str(self.config),), "limits": Limits(timeout_seconds=20), **changes,
-        }  # fmt: skip
-        return RunPlan(**fields)
-
-    async def run(self, body: str, **changes: Any) -> RunResult:
-        plan = self.plan(body, **changes)
-        await self.sandbox.start(plan)
-        async with asyncio.timeout(60):
-            return await self.sandbox.result(plan.run_id)
-
-
-@pytest_asyncio.fixture
-async def host(tmp_path: Path) -> AsyncIterator[Host]:
-    sshd = Sshd(tmp_path)
-    await asyncio.to_thread(sshd.start)
-    root, secrets = tmp_path / "app", tmp_path / "secrets"
-    root.mkdir()
-    secrets.mkdir()
-    (secrets / "far-key").write_text(sshd.key)
-    (root / "db.conf").write_text("broken\n")
-    sandbox = HostSandbox(tmp_path / "here", Secrets(secrets))
-    await sandbox.open()
-    try:
-        yield Host(sshd, sandbox, root, tmp_path / "there", secrets)
-    finally:
-        await asyncio.to_thread(sshd.stop)
+from suture_sandbox.protocol import SandboxUnavailable
 
 
 async def test_a_script_repairs_a_host_and_is_taken_back(host) -> None:
@@ -159,3 +99,34 @@ async def test_a_check_says_what_is_missing(host) -> None:
     assert "no such folder" in (await host.sandbox.check(gone)).detail
     nobody = target.model_copy(update={"reach": {**host.reach, "user": "nobody-here"}})
     assert (await host.sandbox.check(nobody)).reachable is False
+
+
+async def test_steps_and_masked_lines_are_seen_while_it_runs(host) -> None:
+    body = f"echo first; echo password=hunter2; sleep 4; echo host=db > {host.config}"
+    plan = host.plan(body)
+    await host.sandbox.start(plan)
+    said: list[str] = []
+    async with asyncio.timeout(20):
+        while "password=[masked]" not in said:
+            await asyncio.sleep(0.2)
+            said = words(await host.sandbox.progress(plan.run_id))
+    assert said == ["check", "apply", "first", "password=[masked]"]
+    assert host.config.read_text() == "broken\n", "it is seen before it ends"
+    assert (await host.sandbox.result(plan.run_id)).outcome == "succeeded"
+    assert words(await host.sandbox.progress(plan.run_id))[-1] == "verify"
+
+
+async def test_of_a_host_that_is_away_nothing_is_known_and_nothing_raised(host) -> None:
+    plan = host.plan(f"echo one; echo host=db > {host.config}")
+    assert await host.sandbox.progress(plan.run_id) == b""
+    await host.sandbox.start(plan)
+    assert (await host.sandbox.result(plan.run_id)).outcome == "succeeded"
+    await asyncio.to_thread(host.sshd.stop)
+    assert await host.sandbox.progress(plan.run_id) == b""
+    await asyncio.to_thread(host.sshd.start)
+    assert words(await host.sandbox.progress(plan.run_id)) == ["check", "apply", "one", "verify"]
+
+
+def words(entries: bytes) -> list[str]:
+    found = [json.loads(line) for line in entries.splitlines()]
+    return [entry.get("step") or entry["line"] for entry in found]

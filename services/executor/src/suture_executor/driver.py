@@ -15,6 +15,7 @@ from suture_contracts.target import Target
 from suture_executor import domain, executions
 from suture_executor.executions import Document, Rehearsed, utc_now
 from suture_executor.locks import Locks
+from suture_executor.metrics import Metrics
 from suture_executor.runs import Runs
 from suture_executor.stops import Stops
 from suture_executor.targets import Targets
@@ -33,6 +34,7 @@ class Driver:
         runs: Runs,
         signer: Signer,
         log: FilteringBoundLogger,
+        metrics: Metrics,
         concurrency: int,
     ) -> None:
         self._documents = documents
@@ -43,6 +45,7 @@ class Driver:
         self._runs = runs
         self._signer = signer
         self._log = log
+        self._metrics = metrics
         self._places = asyncio.Semaphore(concurrency)
 
     async def advance(self, document: Document, *, new: bool) -> None:
@@ -169,6 +172,7 @@ class Driver:
         if "before" in document:
             change |= {name: document[name] for name in ("home", "reached")}
         await self._move(document, {**change, "ended_at": utc_now()}, [event])
+        self._metrics.ended(mode, outcome)
         if outcome in ("unknown", "rollback_failed"):
             self._log.error("needs_an_operator", execution=document["_id"], outcome=outcome)
         if runner != "none":

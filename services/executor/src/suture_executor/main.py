@@ -31,6 +31,7 @@ from suture_sandbox.secrets import Secrets
 from suture_executor.driver import Driver
 from suture_executor.handlers import Handlers
 from suture_executor.locks import Locks
+from suture_executor.metrics import Metrics
 from suture_executor.progress import Progress
 from suture_executor.reconciler import Reconciler
 from suture_executor.runs import Runs
@@ -76,9 +77,9 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     progress = Progress(sandboxes)
     runs = Runs(sandboxes, stops, progress, lambda: targets.hidden, log)
     begun = store.documents("executions_begun")
-    driver = Driver(
-        documents, begun, targets, stops, locks, runs, service.signer, log, settings.executor_concurrency
-    )
+    metrics = Metrics(service.metrics.registry)
+    concurrency = settings.executor_concurrency
+    driver = Driver(documents, begun, targets, stops, locks, runs, service.signer, log, metrics, concurrency)
     reconciler = Reconciler(collection, driver, targets, stops, instance, log, settings.executor_scan_seconds)
     switch = Switch(stops, runs, locks, reconciler, documents)
     start_requests, reports = store.documents("start_requests"), store.documents("agent_reports")

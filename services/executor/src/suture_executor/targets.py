@@ -21,6 +21,7 @@ from suture_sandbox.database import reach as database
 from suture_sandbox.host import reach as host
 from suture_sandbox.kubernetes import reach as kubernetes
 from suture_sandbox.protocol import Reached, SandboxUnavailable
+from suture_sandbox.reach import reloads_of
 
 from suture_executor import domain
 from suture_executor.sandboxes import Sandboxes
@@ -28,6 +29,8 @@ from suture_executor.sandboxes import Sandboxes
 _ATTEMPTS = 5
 _MOST_TARGETS = 10_000
 _AGENT_KINDS = ("local", "host")
+_OUTSIDE = ("reload", "sandbox", "environment")
+"""What in a target's reach makes commands run outside the sandbox."""
 _REACHES: dict[str, Callable[[dict[str, Any]], object]] = {
     "kubernetes": kubernetes.reach_of,
     "database": database.reach_of,
@@ -182,10 +185,18 @@ class Targets:
                 remedy="register a local or host target, or ask an operator",
                 status=403,
             )
+        if principal.role == "agent" and any(target.reach.get(field) for field in _OUTSIDE):
+            raise PermanentError(
+                "an agent may not say what runs outside the sandbox",
+                field="target.reach",
+                remedy=f"leave out {', '.join(_OUTSIDE)}, or ask an operator to register the target",
+                status=403,
+            )
         # An agent runs scripts on its own host itself: it has nothing to say of how that is reached.
         if target.kind in _REACHES and (target.reach or target.kind != "host"):
-            _check_reach(target)
+            _refused_by(_REACHES[target.kind], target.reach)
         if target.kind == "local":
+            _refused_by(reloads_of, target.reach)
             for field in ("root", "reads"):
                 paths = target.reach.get(field, [] if field == "reads" else None)
                 for path in paths if field == "reads" and isinstance(paths, list) else [paths]:
@@ -210,9 +221,9 @@ class Targets:
         return ""
 
 
-def _check_reach(target: Target) -> None:
+def _refused_by(read: Callable[[dict[str, Any]], object], reach: dict[str, Any]) -> None:
     try:
-        _REACHES[target.kind](target.reach)
+        read(reach)
     except ValueError as error:
         field, _, reason = str(error).partition(": ")
         reason, _, remedy = reason.partition("; ")

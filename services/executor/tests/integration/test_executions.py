@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from suture_chassis.custody import unseal
 from suture_contracts import ids
@@ -11,6 +12,8 @@ from suture_contracts.commands import Execute, ReportResult, Resume, Stop
 from suture_contracts.custody import EXECUTION, Attestation
 from suture_contracts.events import ExecutionCompleted, ExecutionStarted, RehearsalCompleted
 from suture_executor.domain import runs_digest
+
+ALERTS = (Path(__file__).resolve().parents[4] / "deploy/prometheus/alerts.yml").read_text()
 
 
 async def test_an_approved_script_runs_and_its_result_is_attested(world, executor) -> None:
@@ -194,3 +197,38 @@ async def test_an_agents_report_is_kept_and_proves_nothing(world, executor) -> N
     reports = executor.store.collection("agent_reports")
     stored = await reports.find_one({"script_id": str(approved.script.script_id)})
     assert stored["report"]["output"] == "done"
+
+
+async def test_the_reload_that_a_target_registered_follows_the_change_and_its_rollback(
+    world, executor, tmp_path
+) -> None:
+    hook = {"path": str(world.root), "command": ["cp", str(world.config), str(tmp_path / "read")]}
+    reach = {"root": str(world.root), "reload": [hook]}
+    world.config.parent.mkdir()
+    world.config.write_text("broken\n")
+    assert (await world.register("app", reach=reach)).status == 200
+    approved = world.approved(world.document())
+    assert (await world.run(approved)).outcome == "succeeded"
+    assert (tmp_path / "read").read_text() == "host=db.internal\n"
+    await world.wire.publish(world.rollback(approved), as_="approver")
+    assert (await world.completed(approved)).outcome == "rolled_back"
+    assert (tmp_path / "read").read_text() == "broken\n"
+
+
+async def test_a_rollback_that_fails_keeps_the_snapshot_says_how_and_alerts(world, executor) -> None:
+    world.config.parent.mkdir()
+    world.config.write_text("broken\n")
+    approved = world.approved(world.document())
+    assert (await world.run(approved)).outcome == "succeeded"
+    world.config.write_text("by hand\n")
+    await world.wire.publish(world.rollback(approved), as_="approver")
+    done = await world.completed(approved)
+    run = done.runs[0]
+    assert (done.mode, done.outcome) == ("rollback", "rollback_failed")
+    assert "changed by someone else since" in run.detail
+    assert (Path(run.snapshot) / "snapshot" / "index.json").exists()
+    assert run.snapshot in run.undo
+    assert world.config.read_text() == "by hand\n"
+    counted = executor.metrics.render().decode()
+    assert 'suture_executions_ended_total{mode="rollback",outcome="rollback_failed"} 1.0' in counted
+    assert 'suture_executions_ended_total{outcome=~"rollback_failed|unknown"}' in ALERTS

@@ -213,3 +213,33 @@ async def test_a_rollback_that_the_approver_did_not_sign_is_refused(world, execu
     await world.run(world.approved(world.document()))
     assert len(await world.wire.dead_letters()) == 1
     assert world.config.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reach"),
+    [
+        ("local", {"reload": [{"path": "/srv/app", "command": ["sh", "-c", "id"]}]}),
+        ("host", {"sandbox": "none"}),
+        ("host", {"environment": {"BASH_ENV": "/tmp/x"}}),
+    ],
+)
+async def test_an_agent_may_not_say_what_runs_outside_the_sandbox(world, executor, kind, reach) -> None:
+    reach = {"root": str(world.root), **reach}
+    target = Target(id="mine", kind=kind, owner="agent-1", reach=reach)
+    reply = await world.ask(RegisterTarget, AGENT, target=target)
+    assert (reply.status, reply.problem.field) == (403, "target.reach")
+    assert "ask an operator" in reply.problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("hook", "field"),
+    [
+        ({"path": "relative", "command": ["true"]}, "target.reach.reload.0.path"),
+        ({"path": "/srv/app", "command": "nginx -s reload"}, "target.reach.reload.0.command"),
+        ({"path": "/srv/app", "command": []}, "target.reach.reload.0.command"),
+        ({"path": "/srv/app", "command": ["true"], "shell": True}, "target.reach.reload.0.shell"),
+    ],
+)
+async def test_a_reload_that_cannot_be_read_is_refused_by_its_field(world, executor, hook, field) -> None:
+    reply = await world.register("hooked", reach={"root": str(world.root), "reload": [hook]})
+    assert (reply.status, reply.problem.field) == (422, field)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from contextlib import suppress
 
 from suture_sandbox.config_patch import nginx
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 20
 _PATH = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
-_WRAPPER = "/tmp/suture-nginx.conf"  # noqa: S108  (the sandbox's own)
 _SPOOL = "/var/spool/cron/crontabs"
 _ELSEWHERE = re.compile(r"is not executable: No such file|to trigger not loaded")
 """What systemd misses where it cannot see the whole machine."""
@@ -57,23 +57,25 @@ def _sshd(program: str, path: str) -> tuple[str, str]:
 
 
 def _nginx(program: str, path: str) -> tuple[str, str]:
-    code, said = _said(program, "-t", "-c", _whole(path))
+    with tempfile.TemporaryDirectory() as folder:
+        code, said = _said(program, "-t", "-c", _whole(path, folder))
     # Only then does it look for logs, ports and folders, which no script sees.
     return "nginx -t", "" if code == 0 or "syntax is ok" in said else said
 
 
-def _whole(path: str) -> str:
-    """A main configuration that holds this file: itself, or one that includes it where it would be."""
+def _whole(path: str, folder: str) -> str:
+    """A main configuration that holds this file: itself, or one in ``folder`` that includes it."""
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         heads = {one.words[0] for one in nginx.parsed(file.read())}
     if heads & {"events", "http", "stream", "mail"}:
         return path
     included = f'include "{path}";'
-    if not heads <= {"server", "upstream", "map", "geo", "include"} and "location" in heads:
+    if "location" in heads:
         included = f"server {{ {included} }}"
-    with open(_WRAPPER, "w", encoding="utf-8") as file:
+    wrapper = os.path.join(folder, "nginx.conf")
+    with open(wrapper, "w", encoding="utf-8") as file:
         file.write(f"events {{}}\nhttp {{ {included} }}\n")
-    return _WRAPPER
+    return wrapper
 
 
 def _systemd(program: str, path: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from suture_sandbox.protocol import (
     RunResult,
     SandboxUnavailable,
 )
+from suture_sandbox.reach import reloads_of
 from suture_sandbox.runner import progress
 from suture_sandbox.runner.bounds import PATH
 from suture_sandbox.secrets import Secrets
@@ -148,8 +149,8 @@ class HostSandbox:
             return Reached(reachable=False, detail=str(error))
         return Reached(
             reachable=True,
-            isolation=tuple(_isolation(found["identity"])),
-            rights=(f"as {reach.user}: read {reach.root}", "write what a script declares below it"),
+            isolation=tuple(_isolation(found["identity"], reach.user)),
+            rights=_rights(reach),
         )
 
     def _path(self, run_id: str) -> Path:
@@ -175,13 +176,16 @@ class HostSandbox:
         """What the host has. Raises ``Failed`` with what it lacks."""
         lines = (await connection.ask(_LOOK.format(root=shlex.quote(reach.root)))).decode().split("\n")
         found = {Path(line).name: line for line in lines[1:] if line.startswith("/")}
-        missing = [name for name in ("bwrap", "python3", "bash", "flock") if name not in found]
+        needed = ["bwrap"] if reach.sandbox == "bubblewrap" else []
+        missing = [name for name in (*needed, "python3", "bash", "flock") if name not in found]
         if missing:
             raise Failed(
                 f"has no {', '.join(missing)}; install bubblewrap, python3, bash and util-linux there"
             )
         if "root" not in lines:
             raise Failed(f"{reach.root}: no such folder there")
+        if reach.sandbox == "none":
+            return {**found, "bwrap": "", "identity": "none"}
         return {**found, "identity": "uid" if lines[0].strip() == "0" else "userns"}
 
     async def _job(self, plan: RunPlan, reach: HostReach, connection: Connection) -> dict[str, Any]:
@@ -203,13 +207,16 @@ class HostSandbox:
             "result": results.get(plan.mode, f"{work}/result.json"),
             "bwrap": found["bwrap"],
             "identity": found["identity"],
-            "isolation": _isolation(found["identity"]),
+            "isolation": _isolation(found["identity"], reach.user),
             "interpreters": {
                 "bash": [found["bash"], "--noprofile", "--norc"],
                 "python": python,
                 "config": [*python, patcher],
             },
             "binds": [patcher] if plan.script_type == "config" else [],
+            "sandbox": reach.sandbox,
+            "environment": reach.environment,
+            "reload": reloads_of(plan.reach),
         }
 
     async def _bring(
@@ -248,8 +255,16 @@ def _follow(work: str) -> str:
     )
 
 
-def _isolation(identity: str) -> list[str]:
-    user = (
+def _rights(reach: HostReach) -> tuple[str, ...]:
+    if reach.sandbox == "none":
+        return (f"as {reach.user}: whatever that user may do there",)
+    return (f"as {reach.user}: read {reach.root}", "write what a script declares below it")
+
+
+def _isolation(identity: str, user: str) -> list[str]:
+    if identity == "none":
+        return [f"none: scripts run on the host as {user}", "limits: time, output"]
+    whom = (
         "user: one of its own for each run"
         if identity == "uid"
         else "user: mapped to nobody in a user namespace"
@@ -259,5 +274,5 @@ def _isolation(identity: str) -> list[str]:
         "read-only or hidden: all but a scratch copy of the declared writes",
         "capabilities: none, no new privileges",
         "limits: memory, cpu, file size, processes, open files, time, output, scratch space",
-        user,
+        whom,
     ]

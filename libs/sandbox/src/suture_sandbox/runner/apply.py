@@ -10,6 +10,7 @@ from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
 from suture_sandbox.runner.difference import difference
 from suture_sandbox.runner.durable import sync_directory, write_json
+from suture_sandbox.runner.reload import reload
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import PathRefused, Root, words
 from suture_sandbox.runner.undo import take_back
@@ -55,9 +56,8 @@ def apply(job: Job) -> dict[str, Any]:
         return job.result("not_applied", f"nothing was run: {error}")
     if passes:
         return job.result("already_remediated", "the verification passes already", before)
-    refusal = _refusal(job, before)
-    if refusal:
-        return job.result("not_applied", refusal, before)
+    if problem := refusal(job, before):
+        return job.result("not_applied", problem, before)
     try:
         after = _body(job, stage)
         _commit(job, root, before, after)
@@ -88,7 +88,7 @@ def _stage(job: Job, root: Root, before: Entries) -> Stage:
     return Stage(root, before, job.plan["writes"], folder, job.script_user)
 
 
-def _refusal(job: Job, before: Entries) -> str:
+def refusal(job: Job, before: Entries) -> str:
     """Why it must not start now, or nothing."""
     if job.aborted:
         return "aborted before it was run"
@@ -126,5 +126,7 @@ def _verify(job: Job, root: Root, stage: Stage, after: Entries) -> None:
     drifted = snapshot.differences(root, after)
     if drifted:
         raise _Failed(f"not in place after the change: {', '.join(drifted)}")
+    if problem := reload(job, after):
+        raise _Failed(problem)
     if job.verifies(stage, network=job.network, tail=job.tail) is False:
         raise _Failed("aborted" if job.aborted else "the verification failed after the change")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from suture_sandbox.runner import cage
+from suture_sandbox.runner import cage, session
 from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
@@ -34,6 +34,7 @@ class Job:
         self.work: str = raw["work"]
         self.claim: str = raw["claim"]
         self.tag: str = raw["tag"]
+        self.direct = raw.get("sandbox") == "none"
         self.aborted = False
         self.started = time.monotonic()
         self.tail = Tail(self.plan["limits"]["output_bytes"])
@@ -51,6 +52,8 @@ class Job:
         """Run the plan's text for ``phase`` (``body``, ``verify``, ``rollback``) inside the sandbox."""
         path = os.path.join(self.work, phase)
         self._write(path, self.plan[phase])
+        if self.direct:
+            return self._on_the_machine(phase, path, tail)
         bounds = Cage(self.raw, path, self._alive_fd, network)
         bounds.environment["SUTURE_PHASE"] = phase
         if bounds.checks and self.script_user is not None:
@@ -68,13 +71,37 @@ class Job:
                     return "more written than the limits allow"
             return ""
 
-        self.progress.step(step_of(phase, self._ran_body, self.plan["mode"]))
-        self._ran_body = self._ran_body or phase != "verify"
-        tail.watcher = self.progress.put
+        self._begin(phase, tail)
         try:
             return cage.run(bounds, stage.mounts(writable) if stage else [], tail, why_stop)
         finally:
             self.progress.end()
+
+    def _begin(self, phase: str, tail: Tail) -> None:
+        self.progress.step(step_of(phase, self._ran_body, self.plan["mode"]))
+        self._ran_body = self._ran_body or phase != "verify"
+        tail.watcher = self.progress.put
+
+    def _on_the_machine(self, phase: str, path: str, tail: Tail) -> Ended:
+        """In no sandbox, as the runner's own user: what the target's ``sandbox`` says."""
+        kind = (
+            "bash" if phase != "body" and self.plan["script_type"] == "config" else self.plan["script_type"]
+        )
+        self._begin(phase, tail)
+        try:
+            return session.run(
+                [*self.raw["interpreters"][kind], path], {**self.environment, "SUTURE_PHASE": phase}, tail,
+                self.plan["limits"]["timeout_seconds"], lambda: "aborted" if self.aborted else "",
+                os.path.join(self.work, "session"),
+            )  # fmt: skip
+        finally:
+            self.progress.end()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands on the machine itself get: the target's own variables come last."""
+        common = Cage(self.raw, "", -1, False).environment
+        return {**common, **self.raw.get("environment", {})}
 
     def _write(self, path: str, text: str) -> None:
         """Once, and readable by the user that the script runs as."""
@@ -130,6 +157,8 @@ class Job:
         }
 
     def _network(self) -> list[str]:
+        if self.direct:
+            return ["network: the machine's own"]
         return ["network: shared, for the declared egress" if self.network else "network: none"]
 
     @property

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from suture_sandbox.runner import orphans
+from suture_sandbox.runner import direct, orphans, session
 from suture_sandbox.runner.apply import apply
 from suture_sandbox.runner.durable import read_json, write_json
 from suture_sandbox.runner.job import Job
@@ -18,10 +18,15 @@ from suture_sandbox.runner.undo import roll_back_success
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 BUSY = 75
 """Exit code: another runner, or a script that a killed one left, still lives."""
 _WAIT_SECONDS = 15.0
+_DIRECT = {
+    "check": direct.check, "rehearse": direct.rehearse, "apply": direct.apply,
+    "rollback": direct.roll_back_success,
+}  # fmt: skip
 _MODES = {"check": check, "rehearse": rehearse, "apply": apply, "rollback": roll_back_success}
 
 
@@ -30,7 +35,7 @@ def main(work: str) -> int:
     os.umask(0o077)
     lock = os.open(os.path.join(work, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     raw = read_json(os.path.join(work, "job.json"))
-    if not (_within_time(lambda: _taken(lock)) and _within_time(lambda: orphans.ended(work, raw["bwrap"]))):
+    if not (_within_time(lambda: _taken(lock)) and _within_time(lambda: _alone(work, raw))):
         return BUSY
     if read_json(raw["result"]) is not None:
         return 0
@@ -46,7 +51,7 @@ def main(work: str) -> int:
     # Asked for before the handler was there; from here on the signal says it.
     job.aborted = job.aborted or os.path.exists(os.path.join(work, "abort"))
     _remove_scratch(work)
-    result = _MODES[job.plan["mode"]](job)
+    result = (_DIRECT if job.direct else _MODES)[job.plan["mode"]](job)
     write_json(raw["result"], result)
     _remove_scratch(work)
     return 0
@@ -59,6 +64,11 @@ def _within_time(holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def _alone(work: str, raw: dict[str, Any]) -> bool:
+    """Whether no script and no reload of a runner that was killed lives any more."""
+    return session.ended(os.path.join(work, "session")) and orphans.ended(work, raw["bwrap"])
 
 
 def _taken(lock: int) -> bool:

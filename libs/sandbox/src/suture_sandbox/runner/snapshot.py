@@ -9,6 +9,8 @@ from suture_sandbox.runner.tree import ABSENT, Budget, Missing, Root, read_tree,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from suture_sandbox.runner.tree import Entries
 
 
@@ -31,6 +33,18 @@ def take(root: Root, writes: list[str], folder: str) -> Entries:
         count += 1
         return os.path.join(folder, f"{count}")
 
+    return _read(root, writes, keep)
+
+
+def look(root: Root, writes: list[str]) -> Entries:
+    """The declared writes as they are, each file's ``blob`` being the file itself."""
+    entries = _read(root, writes, None)
+    return {
+        path: {**entry, "blob": path} if entry["kind"] == "file" else entry for path, entry in entries.items()
+    }
+
+
+def _read(root: Root, writes: list[str], keep: Callable[[], str] | None) -> Entries:
     entries: Entries = {}
     budget = Budget()
     for path in outermost(writes):

@@ -7,6 +7,7 @@ import os
 from suture_sandbox.runner import change, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.durable import read_json
+from suture_sandbox.runner.reload import reload
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import ABSENT, PathRefused, Root
 
@@ -58,7 +59,10 @@ def _restore(job: Job, before: Entries, after: Entries) -> str:
         return f"changed by someone else since, so nothing was restored: {drift}"
     except (OSError, PathRefused) as error:
         return f"not restored: {error}; the snapshot is kept in {job.claim}/snapshot"
-    return f"still different after the restore: {', '.join(left)}" if left else ""
+    if left:
+        return f"still different after the restore: {', '.join(left)}"
+    problem = reload(job, after)
+    return f"restored, but {problem}" if problem else ""
 
 
 def _compensate(job: Job, before: Entries) -> str:
