@@ -25,12 +25,9 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """A script whose verdict and approval were verified; whether the window is open is asked apart."""
+class Granted(Validated):
+    """Its approval was verified, too; whether the window is open is asked apart."""
 
-    document: ScriptDocument
-    sha256: str
-    verdict: Verdict
     approval: Approval
 
 
