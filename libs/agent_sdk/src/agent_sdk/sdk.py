@@ -43,7 +43,7 @@ class AgentSDK(Supervision):
             raise ValueError("agent_id has to be 1 to 200 letters, digits or one of _ . : / @ + ~ -")
         self.agent_id = agent_id
         self._sleep = sleep
-        self._transport = Transport(
+        self.transport = Transport(
             api_base_url, api_key, agent=agent_id, timeout=timeout, retries=retries, sleep=sleep
         )
 
@@ -56,13 +56,13 @@ class AgentSDK(Supervision):
         self.close()
 
     def close(self) -> None:
-        self._transport.close()
+        self.transport.close()
 
     # Registration
 
     def register(self, target: Mapping[str, Any]) -> dict[str, Any]:
         """Register a target ``{id, kind, reach, facts, …}`` as this agent's own. → ``{target, revision}``"""
-        return self._transport.ask("POST", "/api/targets", body=dict(target))
+        return self.transport.ask("POST", "/api/targets", body=dict(target))
 
     def register_target(
         self,
@@ -89,11 +89,11 @@ class AgentSDK(Supervision):
 
     def list_targets(self) -> list[dict[str, Any]]:
         """Every registered target, ``{target, revision}``."""
-        return list(self._transport.get("/api/targets")["targets"])
+        return list(self.transport.get("/api/targets")["targets"])
 
     def remove_target(self, target_id: str | None = None) -> dict[str, Any]:
         """Forget a target, by default this agent's. → ``{id}``"""
-        return self._transport.ask("DELETE", f"/api/targets/{part(target_id or self.agent_id)}")
+        return self.transport.ask("DELETE", f"/api/targets/{part(target_id or self.agent_id)}")
 
     # Scripts
 
@@ -120,7 +120,7 @@ class AgentSDK(Supervision):
 
     def get_script(self, script_id: str) -> dict[str, Any]:
         """One script as it stands now."""
-        return self._transport.get(f"{BASE}/scripts/{part(script_id)}")
+        return self.transport.get(f"{BASE}/scripts/{part(script_id)}")
 
     def list_scripts(
         self,
@@ -139,11 +139,11 @@ class AgentSDK(Supervision):
             "limit": limit,
             "cursor": cursor,
         }
-        return self._transport.get(f"{BASE}/scripts", query)
+        return self.transport.get(f"{BASE}/scripts", query)
 
     def validate_script(self, script_id: str) -> dict[str, Any]:
         """Have the script analysed by today's rules. → ``{id, revision, validation: {isValid, …}}``"""
-        return self._transport.ask("POST", f"{BASE}/scripts/{part(script_id)}/validate")
+        return self.transport.ask("POST", f"{BASE}/scripts/{part(script_id)}/validate")
 
     def validate_locally(self, text: str, script_type: str = "bash") -> dict[str, Any]:
         """Analyse a text on this machine, by the rules that the system uses; nothing is sent."""
@@ -176,7 +176,7 @@ class AgentSDK(Supervision):
         }
         if confidence is not None:
             body["confidence"] = confidence
-        return self._transport.ask("POST", f"{BASE}/scripts/{part(script_id)}/report", body=body)
+        return self.transport.ask("POST", f"{BASE}/scripts/{part(script_id)}/report", body=body)
 
     def _until(self, path: str, body: object, max_wait: float, passing: Sequence[str]) -> dict[str, Any]:
         """Ask again, with the same key, until the answer's status is not a passing one."""
@@ -186,7 +186,7 @@ class AgentSDK(Supervision):
             left = deadline - time.monotonic()
             wait = max(0.0, min(left, _LONGEST_WAIT))
             started = time.monotonic()
-            answer = self._transport.ask("POST", path, body=body, query={"wait": round(wait, 3)}, key=key)
+            answer = self.transport.ask("POST", path, body=body, query={"wait": round(wait, 3)}, key=key)
             if answer.get("status") not in passing or time.monotonic() >= deadline:
                 return answer
             # A server that does not wait must not be asked in a tight loop.

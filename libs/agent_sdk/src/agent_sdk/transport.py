@@ -63,17 +63,21 @@ class Transport:
         body: object = None,
         query: Mapping[str, Any] | None = None,
         key: str | None = None,
+        keyed: bool = True,
+        retries: int | None = None,
     ) -> dict[str, Any]:
         """The answer's JSON object. Raises ``AgentSDKError``.
 
-        A change is sent with ``key`` as Idempotency-Key, a new one where none is given. The server may take
-        ``wait`` seconds of the query longer to answer.
+        A change is sent with ``key`` as Idempotency-Key, a new one where none is given, none where it is not
+        ``keyed``. The server may take ``wait`` seconds of the query longer to answer. ``retries`` is the
+        client's unless given.
         """
-        headers = {} if method == "GET" else {"Idempotency-Key": key or uuid4().hex}
+        headers = {"Idempotency-Key": key or uuid4().hex} if keyed and method != "GET" else {}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         timeout = self._timeout + float(asked.get("wait", 0))
-        for attempt in range(self._retries + 1):
-            last = attempt == self._retries
+        most = self._retries if retries is None else retries
+        for attempt in range(most + 1):
+            last = attempt == most
             try:
                 answer = self._client.request(
                     method, path, json=body, params=asked, headers=headers, timeout=timeout

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import os
-import socket
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from agent_sdk import AgentSDK, Forbidden, NotFound, Unauthorized
 from suture_chassis.app import Service
@@ -23,6 +16,7 @@ from suture_chassis.settings import ChassisSettings
 from suture_contracts import commands, ids
 from suture_contracts.base import Event, Reply
 from suture_contracts.examples import example
+from suture_testkit.gateway import api as api
 
 REMEDIATION = ids.remediation_id("detector", "anomaly-123")
 SCRIPT = ids.script_id(REMEDIATION)
@@ -69,40 +63,6 @@ def event(kind: str, **fields: Any) -> Event:
     made = example(kind)
     assert isinstance(made, Event)
     return made.model_copy(update=fields)
-
-
-@pytest.fixture
-async def api(trust: Any, tmp_path: Path, wire: Any) -> AsyncIterator[str]:
-    """The address of a gateway in a process of its own; a role's name is its key."""
-    keys = tmp_path / "keys.json"
-    roles = ("agent", "supervisor")
-    entries = [{"id": r, "role": r, "sha256": hashlib.sha256(r.encode()).hexdigest()} for r in roles]
-    keys.write_text(json.dumps({"keys": entries}))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        **trust.environment("gateway"),
-        "SUTURE_GATEWAY_PORT": str(port),
-        "SUTURE_GATEWAY_KEYS_FILE": str(keys),
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "suture_gateway", env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(60), httpx.AsyncClient() as client:
-            while not await _healthy(client, address):  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _healthy(client: httpx.AsyncClient, address: str) -> bool:
-    try:
-        return (await client.get(f"{address}/health")).is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from suture_contracts.base import (
     Start,
     Text,
 )
+from suture_contracts.custody import Envelope
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
@@ -203,6 +204,41 @@ class ReportResult(Command):
     error: Text = ""
     duration_seconds: float = Field(default=0, ge=0)
     confidence: Fraction | None = None
+
+
+class TakeLease(Command):
+    """To the executor: an agent asks for what is to be run on a host of its own, where it runs it itself.
+
+    ``home`` names the folder in which it keeps claims and snapshots: what began there goes on there alone.
+    Reply 200: ``{bundle}``, a ``Bundle`` or null.
+    """
+
+    TYPE: ClassVar[str] = "take-lease"
+
+    target_id: Name
+    home: Name
+
+
+class RenewLease(Command):
+    """To the executor: the agent still has the run in hand. A lease that lapsed is a conflict: take it anew.
+
+    Reply 200: ``{run_id, seconds, abort}``.
+    """
+
+    TYPE: ClassVar[str] = "renew-lease"
+
+    run_id: Name
+    token: Name
+
+
+class EndLease(Command):
+    """To the executor: a run's result, signed with the agent's own key. Reply 200: ``{run_id, outcome}``."""
+
+    TYPE: ClassVar[str] = "end-lease"
+
+    run_id: Name
+    token: Name
+    result: Envelope
 
 
 class RegisterTarget(Command):

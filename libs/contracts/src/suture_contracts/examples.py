@@ -172,6 +172,10 @@ def _rehearsal() -> events.RehearsalCompleted:
     )
 
 
+def _leased() -> dict[str, Any]:
+    return {"run_id": f"{_EXECUTION}-apply", "token": ids.sha256(b"lease")[:32]}
+
+
 def _analyzed_fields() -> dict[str, Any]:
     return {
         "finding": _finding(),
@@ -421,6 +425,11 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "resume": lambda: commands.Resume(**_command("operator", target_id="orders-host")),
     "show-progress": lambda: commands.ShowProgress(**_command("operator", remediation_id=_REMEDIATION)),
     "report-result": lambda: commands.ReportResult(**_command("agent", script_id=_SCRIPT, status="SUCCESS")),
+    "take-lease": lambda: commands.TakeLease(
+        **_command("agent", target_id="orders-host", home="0b5c1f3e9a7d4c21")
+    ),
+    "renew-lease": lambda: commands.RenewLease(**_command("agent", **_leased())),
+    "end-lease": lambda: commands.EndLease(**_command("agent", **_leased(), result=_envelope())),
     "register-target": lambda: commands.RegisterTarget(**_command("operator", target=_target())),
     "remove-target": lambda: commands.RemoveTarget(**_command("operator", target_id="orders-host")),
     "check-target": lambda: commands.CheckTarget(**_command("operator"), target_id="shop-web"),

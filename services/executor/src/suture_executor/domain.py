@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from suture_contracts.base import MOST_SEEN, MOST_SEEN_CHARACTERS
 from suture_contracts.events import ExecutionOutcome, Run
 from suture_contracts.script import ScriptDocument
-from suture_contracts.target import Target, TargetKind
+from suture_contracts.target import Target
 from suture_sandbox.runner.seen import folded
 
 WAITING = ("ready", "queued")
@@ -72,7 +72,7 @@ class Offer(Protocol):
 def refusal(
     document: ScriptDocument,
     targets: Sequence[tuple[str, Target | None]],
-    offer_for: Callable[[TargetKind], Offer | None],
+    offer_for: Callable[[Target], Offer | None],
 ) -> str:
     """Why an approved script cannot run here, or nothing."""
     names = set()
@@ -81,7 +81,7 @@ def refusal(
             return f"target {id} is not registered"
         if document.script_type not in target.allowed_types:
             return f"target {id} does not take {document.script_type} scripts"
-        offer = offer_for(target.kind)
+        offer = offer_for(target)
         if offer is None:
             return f"target {id} is of kind {target.kind}, for which no sandbox is at hand"
         if document.script_type not in offer.script_types:

@@ -85,6 +85,11 @@ class Driver:
             self._runs.sandboxes.find,
         )
 
+    def for_agents(self, document: Document) -> bool:
+        """Whether an agent runs it, who needs all that was signed."""
+        resolved = self._targets.resolve(document["targets"])
+        return self._runs.sandboxes.are_agents(target for _, target in resolved)
+
     async def _with_locks(self, document: Document, act: Any) -> None:
         targets, id = document["targets"], document["_id"]
         waits = document["state"] == "queued"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from suture_chassis.custody import Signer, seal
+from suture_chassis.custody.granted import Granted, Validated
 from suture_chassis.messages import Received
 from suture_contracts.base import Seen
 from suture_contracts.custody import EXECUTION, Attestation
@@ -25,7 +26,6 @@ from suture_contracts.events import (
 from suture_contracts.script import ScriptDocument
 
 from suture_executor import domain
-from suture_executor.custody import Granted
 
 Document = dict[str, Any]
 RehearsalOutcome = Literal["passed", "failed", "already_remediated", "unavailable"]
@@ -64,7 +64,7 @@ def of_approval(
     }
 
 
-def of_rehearsal(received: Received[RehearsalRequested], sha256: str, instance: str) -> Document:
+def of_rehearsal(received: Received[RehearsalRequested], found: Validated, instance: str) -> Document:
     event = received.message
     return {
         "_id": str(event.rehearsal_id),
@@ -74,7 +74,7 @@ def of_rehearsal(received: Received[RehearsalRequested], sha256: str, instance: 
         "remediation_id": str(event.remediation_id),
         "script_id": str(event.script.script_id),
         "revision": event.script.revision,
-        "sha256": sha256,
+        "sha256": found.sha256,
         "script": event.script.document,
         "targets": list(event.targets),
         "final": event.final,
@@ -84,6 +84,11 @@ def of_rehearsal(received: Received[RehearsalRequested], sha256: str, instance: 
         "cause": received.caused(),
         "created_at": utc_now(),
     }
+
+
+def statements(event: ScriptApproved | RehearsalRequested) -> Document:
+    """The script as it travels, and what was signed of it: an agent checks all of it for itself."""
+    return event.model_dump(mode="json", include={"script", "verdict", "approval"})
 
 
 def script_of(document: Document) -> ScriptDocument:

@@ -6,17 +6,21 @@ from suture_chassis.messages import Received
 from suture_contracts.base import Reply
 from suture_contracts.commands import (
     CheckTarget,
+    EndLease,
     Execute,
     ListTargets,
     RegisterTarget,
     RemoveTarget,
+    RenewLease,
     ReportResult,
     Resume,
     ShowProgress,
     Stop,
+    TakeLease,
 )
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
 
+from suture_executor.leases import Leases
 from suture_executor.progress import Progress
 from suture_executor.service import Executor
 from suture_executor.starts import Starts
@@ -26,13 +30,20 @@ from suture_executor.targets import Targets
 
 class Handlers:
     def __init__(
-        self, executor: Executor, starts: Starts, targets: Targets, switch: Switch, progress: Progress
+        self,
+        executor: Executor,
+        starts: Starts,
+        targets: Targets,
+        switch: Switch,
+        progress: Progress,
+        leases: Leases,
     ) -> None:
         self._executor = executor
         self._starts = starts
         self._targets = targets
         self._switch = switch
         self._progress = progress
+        self._leases = leases
 
     async def on_script_approved(self, received: Received[ScriptApproved]) -> None:
         await self._executor.take_approval(received)
@@ -69,3 +80,12 @@ class Handlers:
 
     async def on_list_targets(self, received: Received[ListTargets]) -> Reply:
         return await self._targets.list(received)
+
+    async def on_take_lease(self, received: Received[TakeLease]) -> Reply:
+        return await self._leases.take(received)
+
+    async def on_renew_lease(self, received: Received[RenewLease]) -> Reply:
+        return await self._leases.renew(received)
+
+    async def on_end_lease(self, received: Received[EndLease]) -> Reply:
+        return await self._leases.end(received)

@@ -11,14 +11,17 @@ from suture_chassis.settings import ChassisSettings
 from suture_contracts.base import Role
 from suture_contracts.commands import (
     CheckTarget,
+    EndLease,
     Execute,
     ListTargets,
     RegisterTarget,
     RemoveTarget,
+    RenewLease,
     ReportResult,
     Resume,
     ShowProgress,
     Stop,
+    TakeLease,
 )
 from suture_contracts.events import RehearsalRequested, RollbackRequested, ScriptApproved
 from suture_sandbox.bubblewrap import BubblewrapSandbox
@@ -28,8 +31,10 @@ from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import Sandbox
 from suture_sandbox.secrets import Secrets
 
+from suture_executor.agents import AgentSandbox
 from suture_executor.driver import Driver
 from suture_executor.handlers import Handlers
+from suture_executor.leases import Leases
 from suture_executor.locks import Locks
 from suture_executor.metrics import Metrics
 from suture_executor.progress import Progress
@@ -51,6 +56,15 @@ class Settings(ChassisSettings):
         default=None, description="Files that targets name in secret_ref: kubeconfigs, database addresses"
     )
     executor_concurrency: int = Field(default=8, ge=1, le=256, description="How many bodies run at once")
+    executor_lease_seconds: float = Field(
+        default=30.0, ge=1, le=600, description="For how long an agent has a run, unless it renews its lease"
+    )
+    executor_agent_grace_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="How long an agent whose lease lapsed may take to come back",
+    )
     executor_scan_seconds: float = Field(
         default=3.0, gt=0, le=300, description="How often the store is looked at"
     )
@@ -65,7 +79,17 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     local = sandbox or BubblewrapSandbox(state)
     known = Secrets(secrets)
     remote = (KubernetesSandbox(state, known), DatabaseSandbox(state, known), HostSandbox(state, known))
-    sandboxes = Sandboxes([local, *remote])
+    leases = Leases(
+        store.documents("agent_leases"),
+        store.collection("agent_leases"),
+        lambda id: targets.find(id),
+        service.signer,
+        service.trust,
+        settings.executor_lease_seconds,
+    )
+    grace = settings.executor_agent_grace_seconds
+    agents = AgentSandbox(leases, documents, lambda id: targets.find(id), grace)
+    sandboxes = Sandboxes([local, *remote], agents)
     private = [state, settings.signing_key_file, settings.trust_store_file, *([secrets] if secrets else [])]
     targets = Targets(store.documents("targets"), store.collection("targets"), private, sandboxes)
     stops = Stops(store.documents("executor_stops"), store.collection("executor_stops"))
@@ -92,6 +116,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     async def get_ready() -> None:
         await collection.create_index([("script_id", 1), ("revision", -1)])
         await collection.create_index([("state", 1), ("instance", 1)])
+        await store.collection("agent_leases").create_index([("target", 1), ("state", 1)])
         await targets.refresh()
         await stops.refresh()
         # Without a sandbox the service answers and records; every run is refused with the reason.
@@ -107,7 +132,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     service.background("sandboxes", let_go_at_the_end)
     service.background("reconciler", reconciler.run)
     service.background("stop switch", reconciler.keep_fresh)
-    _subscribe(service, Handlers(executor, starts, targets, switch, progress))
+    _subscribe(service, Handlers(executor, starts, targets, switch, progress, leases))
     return service
 
 
@@ -118,6 +143,9 @@ def _subscribe(service: Service, handlers: Handlers) -> None:
     service.command(Execute, handlers.on_execute)
     service.command(ShowProgress, handlers.on_show_progress)
     service.command(ReportResult, handlers.on_report_result)
+    service.command(TakeLease, handlers.on_take_lease)
+    service.command(RenewLease, handlers.on_renew_lease)
+    service.command(EndLease, handlers.on_end_lease)
     service.command(Stop, handlers.on_stop, roles=_SWITCH)
     service.command(Resume, handlers.on_resume, roles=_SWITCH)
     service.command(RegisterTarget, handlers.on_register_target)

@@ -1,27 +1,34 @@
-"""The one sandbox for each kind of target."""
+"""The one sandbox for each kind of target, and the agents for hosts of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 from suture_contracts.target import Target, TargetKind
 from suture_sandbox.protocol import Sandbox, SandboxUnavailable
 
+from suture_executor.agents import AgentSandbox
+
 
 class Sandboxes:
     """One sandbox reaches all targets of an execution; ``domain.refusal`` sees to it."""
 
-    def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
-        self._all = tuple(sandboxes)
+    def __init__(self, sandboxes: Sequence[Sandbox], agents: Sandbox) -> None:
+        self._all = (*sandboxes, agents)
+        self._agents = agents
         self._by_kind: dict[TargetKind, Sandbox] = {kind: one for one in sandboxes for kind in one.kinds}
 
-    def find(self, kind: TargetKind) -> Sandbox | None:
-        return self._by_kind.get(kind)
+    def find(self, target: Target) -> Sandbox | None:
+        return self._agents if AgentSandbox.runs_on(target) else self._by_kind.get(target.kind)
+
+    def are_agents(self, targets: Iterable[Target | None]) -> bool:
+        """Whether an agent runs scripts on one of these itself."""
+        return any(target is not None and AgentSandbox.runs_on(target) for target in targets)
 
     def of(self, target: Target) -> Sandbox:
         """Raises ``SandboxUnavailable`` where no sandbox reaches targets of that kind."""
-        found = self.find(target.kind)
+        found = self.find(target)
         if found is None:
             raise SandboxUnavailable(
                 f"target {target.id} is of kind {target.kind}, for which no sandbox is at hand"

@@ -59,6 +59,8 @@ class Executor:
         custody.check_opening(granted.approval, self._now())
         id = ids.execution_id(granted.approval.approval_id)
         document = executions.of_approval(id, received, granted, self._instance)
+        if self._driver.for_agents(document):
+            document["statements"] = executions.statements(received.message)
         expired = domain.expired(granted.approval.not_after, self._now())
         problem = "the approval expired before it came" if expired else self._driver.refusal(document)
         if problem:
@@ -91,8 +93,10 @@ class Executor:
         await self._refusals.insert(document, events=(refused,), cause=received)
 
     async def take_rehearsal(self, received: Received[RehearsalRequested]) -> None:
-        _, sha256 = custody.rehearsable(received.message, self._trust)
-        document = executions.of_rehearsal(received, sha256, self._instance)
+        found = custody.rehearsable(received.message, self._trust)
+        document = executions.of_rehearsal(received, found, self._instance)
+        if self._driver.for_agents(document):
+            document["statements"] = executions.statements(received.message)
         self._go_on(document, await self._insert(document, received))
 
     async def take_rollback(self, received: Received[RollbackRequested]) -> None:

@@ -109,13 +109,6 @@ async def test_a_target_that_does_not_take_the_type_is_not_applied(world, execut
     assert done.runs[0].detail == "target app does not take bash scripts"
 
 
-async def test_a_host_that_nobody_says_how_to_reach_is_not_applied(world, executor) -> None:
-    await world.register("far", kind="host", reach={})
-    done = await world.run(world.approved(world.document(targets=("far",))))
-    assert done.outcome == "not_applied"
-    assert "reach.address" in done.runs[0].detail
-
-
 @pytest.mark.parametrize("path", ["/etc/suture-test.conf", "/tmp/suture-outside.conf"])
 async def test_a_path_outside_the_root_is_not_applied(world, executor, path: str) -> None:
     done = await world.run(world.approved(world.document(f"echo x > {path}", writes=(path,))))

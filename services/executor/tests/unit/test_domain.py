@@ -28,7 +28,7 @@ LOCAL = Target(id="app", kind="local", owner="me", reach={"root": "/srv/app"})
 
 def refusal(target: Target | None = LOCAL, **script: object) -> str:
     document = ScriptDocument(**{"script_type": "bash", "body": "true", "targets": ("app",), **script})
-    return domain.refusal(document, [("app", target)], OFFERS.get)
+    return domain.refusal(document, [("app", target)], lambda found: OFFERS.get(found.kind))
 
 
 def test_a_registered_local_target_takes_a_bash_script() -> None:

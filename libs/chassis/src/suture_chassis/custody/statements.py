@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from suture_contracts.custody import DsseSignature, Envelope
 
-from suture_chassis.custody.keys import Signer
+from suture_chassis.custody.keys import Kind, Signer
 from suture_chassis.custody.strict import decode_base64, parse_object
 from suture_chassis.custody.trust import Identity, InvalidSignature, RevokedKey, TrustStore, UnknownKey
 from suture_chassis.errors import PermanentError
@@ -99,13 +99,14 @@ def unseal(
     subject_sha256: str,
     predicate_type: str,
     model: type[M],
+    kind: Kind = "service",
 ) -> M:
-    """The predicate of a statement that the service ``signed_by`` made on that subject.
+    """The predicate of a statement that ``signed_by``, a service unless told, made on that subject.
 
     Raises ``UnknownKey`` (retried) where its key is not known yet, ``PermanentError`` for whatever differs.
     """
     payload = _decoded(envelope.payload)
-    _check_signer(envelope, pae(PAYLOAD_TYPE, payload), trust, signed_by)
+    _check_signer(envelope, pae(PAYLOAD_TYPE, payload), trust, (kind, signed_by))
     try:
         statement = parse_object(payload, limit=_MAX_PAYLOAD_BYTES)
     except ValueError as error:
@@ -123,9 +124,9 @@ def unseal(
         raise _differs(".".join(("predicate", *map(str, first["loc"]))), first["msg"]) from None
 
 
-def _check_signer(envelope: Envelope, signed: bytes, trust: TrustStore, signed_by: str) -> None:
+def _check_signer(envelope: Envelope, signed: bytes, trust: TrustStore, signed_by: tuple[Kind, str]) -> None:
     unknown: UnknownKey | None = None
-    refused: PermanentError = _differs("signatures", f"{signed_by} did not sign it")
+    refused: PermanentError = _differs("signatures", f"{signed_by[1]} did not sign it")
     for signature in envelope.signatures:
         try:
             identity = trust.verify(signature.keyid, signed, _signature(signature.sig))
@@ -134,7 +135,7 @@ def _check_signer(envelope: Envelope, signed: bytes, trust: TrustStore, signed_b
         except (RevokedKey, InvalidSignature) as error:
             refused = error
         else:
-            if identity.kind == "service" and identity.name == signed_by:
+            if (identity.kind, identity.name) == signed_by:
                 return
     raise unknown or refused
 

@@ -13,6 +13,7 @@ from suture_gateway.http import (
     audit,
     dead_letters,
     events,
+    leases,
     problems,
     remediations,
     scripts,
@@ -46,9 +47,8 @@ def create_app(api: Api) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    routers = [
-        m.router for m in (scripts, actions, templates, remediations, events, targets, dead_letters, audit)
-    ]
+    parts = (scripts, actions, templates, remediations, events, leases, targets, dead_letters, audit)
+    routers = [part.router for part in parts]
     for router in routers:
         app.include_router(router)
 

@@ -25,6 +25,7 @@ Cursor = Annotated[str | None, Query(min_length=1, max_length=200, description="
 Word = Annotated[str | None, Query(min_length=1, max_length=40, pattern=r"^[A-Za-z_]+$")]
 Reference = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 TargetId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
+RunId = Annotated[str, Path(max_length=200, pattern=r"^[\w.-]+$")]
 TemplateId = Annotated[str, Path(max_length=200, pattern=r"^[\w.:/@+~-]+$")]
 LetterCursor = Annotated[
     str, Query(max_length=200, pattern=r"^[\w.:+-]*$", description="next_after of the last page")

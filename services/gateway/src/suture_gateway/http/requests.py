@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 from suture_contracts.base import Digest, Fraction, Line, Name, ScriptText, ScriptType, Severity, Start, Text
+from suture_contracts.custody import Envelope
 from suture_contracts.findings import Category, Confidence, RcaReceived, VulnerabilityReported
 from suture_contracts.script import SubmittedScript
 from suture_contracts.target import TargetKind
@@ -150,6 +151,22 @@ class TargetRequest(BaseModel):
     allowed_types: tuple[ScriptType, ...] | None = Field(default=None, max_length=5)
     owner: Name | None = None
     facts: dict[str, JsonValue] = Field(default_factory=dict, max_length=200)
+
+
+class LeaseRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Name = Field(description="Names the folder in which the agent keeps claims and snapshots")
+
+
+class LeaseRenewal(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Name
+
+
+class LeaseResult(LeaseRenewal):
+    result: Envelope
 
 
 class StopRequest(BaseModel):
