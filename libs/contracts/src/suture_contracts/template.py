@@ -77,7 +77,7 @@ class Template(Value):
     title: Line
     description: Text = ""
     categories: tuple[Line, ...] = Field(min_length=1, max_length=20)
-    keywords: tuple[Line, ...] = Field(default=(), max_length=50)
+    keywords: tuple[Line, ...] = Field(default=(), max_length=100)
     script_type: ScriptType = "bash"
     target_kinds: tuple[Literal["kubernetes", "database", "host", "local"], ...] = ("local", "host")
     complexity: Complexity = "low"

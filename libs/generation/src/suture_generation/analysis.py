@@ -94,10 +94,9 @@ class Templates:
         """The template whose keywords the finding names; one that can be filled before one that cannot."""
         if finding.category not in self._keywords:
             return None
-        text = " ".join(
-            (finding.details, *finding.suggested_actions, str(finding.facts.get("patch_type", "")))
-        )
-        best: tuple[tuple[bool, int, int], Template] | None = None
+        kinds = (str(finding.facts.get(name, "")) for name in ("patch_type", "chaos_kind"))
+        text = " ".join((finding.details, *finding.suggested_actions, *kinds))
+        best: tuple[tuple[bool, tuple[int, int], int], Template] | None = None
         for id, hits in sorted(self._keywords[finding.category].said(text).items()):
             template = self._by_category[finding.category][id]
             if not _suits(template, targets):

@@ -8,16 +8,29 @@ from typing import Literal
 PackageManager = Literal["apt", "dnf", "yum", "zypper"]
 PACKAGE_MANAGERS: tuple[PackageManager, ...] = ("apt", "dnf", "yum", "zypper")
 
-_APT = ("debian", "ubuntu", "linuxmint", "raspbian", "raspberrypios", "kali", "pop", "devuan")
+_APT = (
+    "debian",
+    "ubuntu",
+    "linuxmint",
+    "raspbian",
+    "raspberrypios",
+    "kali",
+    "pop",
+    "devuan",
+    "parrot",
+    "zorin",
+    "deepin",
+)
 # Scanners give a release of these by its code name alone.
 _APT_RELEASES = frozenset(
     (
         *("stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "sid"),
-        *("xenial", "bionic", "focal", "jammy", "noble"),
+        *("wheezy", "jessie", "trusty", "xenial", "bionic", "focal", "jammy", "noble"),
+        *("lunar", "mantic", "oracular", "plucky", "questing"),
     )
 )
 _ZYPPER = ("suse", "opensuse", "sle", "leap", "tumbleweed")
-_FEDORA = ("fedora",)
+_FEDORA = ("fedora", "nobara")
 _RHEL = (
     "rhel",
     "redhat",
@@ -33,6 +46,10 @@ _RHEL = (
     "eurolinux",
     "enterpriselinux",
     "openeuler",
+    "euleros",
+    "anolis",
+    "springdale",
+    "miraclelinux",
 )
 # What stands before the release's number in an RPM's own version, as in 3.0.7-27.el9.
 _RPM_TAGS = {"el": _RHEL[0], "fc": _FEDORA[0], "amzn": "amzn", "al": "amzn"}

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner", bound=Hashable)
 _WORD = re.compile(r"[a-z0-9]+")
+_WITHIN_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_APART = "|"
 _ENDINGS = (
     ("ies", "y"),
     ("ing", ""),
@@ -32,16 +34,25 @@ class Keywords(Generic[Owner]):
             if words:
                 self._by_first.setdefault(words[0], []).append((f" {' '.join(words)} ", owner))
 
-    def said(self, text: str) -> dict[Owner, int]:
-        """For each owner how many of its keywords the text says; one within another counts with it."""
-        words = words_of(text)
+    def said(self, text: str) -> dict[Owner, tuple[int, int]]:
+        """For each owner how many of its keywords the text says, and in how many words.
+
+        A keyword within another counts with it; between equals, who says more words means it more exactly.
+        """
+        words = _readings(text)
         spaced = f" {' '.join(words)} "
         hits: dict[Owner, set[str]] = {}
         for word in self._by_first.keys() & words:
             for keyword, owner in self._by_first[word]:
                 if keyword in spaced:
                     hits.setdefault(owner, set()).add(keyword)
-        return {owner: len(found) if len(found) == 1 else _distinct(found) for owner, found in hits.items()}
+        return {owner: _weight(found) for owner, found in hits.items()}
+
+
+def _readings(text: str) -> tuple[str, ...]:
+    """The words as they are, then those within names such as "NodeFilesystemFull"."""
+    apart = _WITHIN_CAMEL_CASE.sub(" ", text)
+    return words_of(text) if apart == text else (*words_of(text), _APART, *words_of(apart))
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -60,5 +71,10 @@ def _stem(word: str) -> str:
     return word
 
 
-def _distinct(found: set[str]) -> int:
-    return sum(not any(keyword != other and keyword in other for other in found) for keyword in found)
+def _weight(found: set[str]) -> tuple[int, int]:
+    distinct = [
+        keyword
+        for keyword in found
+        if len(found) == 1 or not any(keyword != other and keyword in other for other in found)
+    ]
+    return len(distinct), sum(len(keyword.split()) for keyword in distinct)

@@ -28,18 +28,58 @@ _CHAOS = frozenset(
     )
 )
 _POLICIES = frozenset(("networkpolicy", "authorizationpolicy", "peerauthentication"))
+_UNMISTAKABLE = (*_WORKLOADS, "configmap", "cronjob", "networkpolicy", "horizontalpodautoscaler", "hpa")
 _SHORT = {"hpa": "horizontalpodautoscaler", "pvc": "persistentvolumeclaim"}
-_POD_OF_DEPLOYMENT = re.compile(rf"({_NAME})-[0-9a-f]{{6,10}}-[a-z0-9]{{5}}")
+# Kubernetes makes these names without vowels; some detectors show them in hexadecimal.
+_POD_OF_DEPLOYMENT = re.compile(
+    rf"({_NAME})-(?:[0-9a-f]{{6,10}}|[b-df-hj-np-tv-xz2-9]{{6,10}})-[a-z0-9]{{5}}"
+)
+_POD_OF_STATEFULSET = re.compile(rf"({_NAME})-[0-9]{{1,4}}")
 _KIND = "|".join(_KINDS)
 # A name in running text counts where it is quoted, or could not be an ordinary word. Nothing here backtracks
 # over more than a name's length: the text is anybody's.
 _HYPHENED = r"[a-z0-9][a-z0-9.]{0,60}-[a-z0-9.-]{0,100}"
 _MARKED = rf"(?:[`'\"]({_NAME})[`'\"]|(?<![\w.-])({_HYPHENED})(?![\w.-]))"
-_NAME_THEN_KIND = re.compile(rf"{_MARKED}\s{{1,3}}({_KIND})\b", re.IGNORECASE)
+_NAME_THEN_KIND = re.compile(rf"{_MARKED}\s{{1,3}}({_KIND})\b(?![=:/])", re.IGNORECASE)
 _KIND_THEN_NAME = re.compile(rf"\b({_KIND})[ :/]{{1,3}}{_MARKED}", re.IGNORECASE)
 _NAMESPACE = re.compile(
-    rf"\bnamespace[ :=]{{1,3}}{_MARKED}|{_MARKED} namespace\b|\bin (?:the )?(namespace-[a-z0-9-]{{1,50}})",
+    rf"\bnamespace[ :=]{{1,3}}{_MARKED}|{_MARKED} namespace\b(?![=:])"
+    r"|\bin (?:the )?(namespace-[a-z0-9-]{1,50})",
     re.IGNORECASE,
+)
+# What stands in these places is a name whatever it looks like, but for words that lead on.
+_PLAIN = r"[a-z0-9][a-z0-9.-]{0,100}"
+_PLAIN_NAMESPACE = re.compile(
+    rf"\bin namespace ({_PLAIN})|\bin (?:the )?({_PLAIN}) namespace\b|\bnamespace=[\"']?({_PLAIN})"
+    rf"|\s-n ({_PLAIN})",
+    re.IGNORECASE,
+)
+_NAMESPACE_THEN_NAME = re.compile(rf"\b({_KIND}):? ({_PLAIN})/({_PLAIN})", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"\b({_KIND})s? (?:named|called) [`'\"]?({_PLAIN})|\b({_KIND})=[\"']?({_PLAIN})"
+    rf"|\b({_KIND}) ({_PLAIN}) in (?:the )?namespace\b"
+    rf"|\b({'|'.join(_UNMISTAKABLE)})/({_PLAIN})",
+    re.IGNORECASE,
+)
+_NO_NAMES = frozenset(
+    (
+        *("a", "all", "an", "and", "another", "any", "because", "each", "every", "given", "its", "of", "one"),
+        *("other", "our", "same", "several", "some", "that", "the", "their", "this", "those", "to", "which"),
+        *(
+            "where",
+            "whole",
+            "with",
+            "wrong",
+            "your",
+            "is",
+            "are",
+            "was",
+            "running",
+            "application",
+            "container",
+        ),
+        *_KINDS,
+    )
 )
 _FLAG = re.compile(r"\b([A-Za-z][A-Za-z0-9_]{2,99}) feature flag\b|\bfeature flag [`'\"]?([A-Za-z]\w{2,99})")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*[A-Z]\w{0,99}")
@@ -77,15 +117,47 @@ def _named_objects(rca: RcaReceived) -> Iterator[tuple[str, str, str | None]]:
     if rca.root_cause_category != "Kubernetes" and not rca.affected_objects:
         return
     text = f"{rca.root_cause_details} {' '.join(rca.suggested_actions)}"[:_MOST_TEXT]
+    yield from _in_text(text)
+
+
+def speaks_of_workloads(text: str) -> bool:
+    """Whether a text names an object that only Kubernetes has, so that it is about nothing else."""
+    kinds = {kind for kind, _, _ in _in_text(text[:_MOST_TEXT])}
+    return not kinds.isdisjoint((*_UNMISTAKABLE, "pod"))
+
+
+def _in_text(text: str) -> Iterator[tuple[str, str, str | None]]:
+    """What running text names beyond doubt: quoted or hyphenated beside a kind, or in a place for names."""
     for match in _NAMESPACE.finditer(text):
         if name := _valid(next(filter(None, match.groups())).lower()):
             yield "namespace", name, name
+    yield from _plainly_named(text)
     for match in _NAME_THEN_KIND.finditer(text):
         if (name := _valid((match[1] or match[2]).lower())) and match[3].casefold() != "namespace":
             yield _short(match[3]), name, None
     for match in _KIND_THEN_NAME.finditer(text):
         if (name := _valid((match[2] or match[3]).lower())) and match[1].casefold() != "namespace":
             yield _short(match[1]), name, None
+
+
+def _plainly_named(text: str) -> Iterator[tuple[str, str, str | None]]:
+    """``pod shop/cart-0``, ``deployment=cart``, ``deployment named cart``, ``in namespace shop`` …"""
+    for match in _PLAIN_NAMESPACE.finditer(text):
+        if name := _plain(next(filter(None, match.groups()))):
+            yield "namespace", name, name
+    for match in _NAMESPACE_THEN_NAME.finditer(text):
+        namespace, name = _plain(match[2]), _plain(match[3])
+        if namespace and name:
+            yield _short(match[1]), name, namespace
+    for match in _NAMED.finditer(text):
+        kind, told = filter(None, match.groups())
+        if (name := _plain(told)) and kind.casefold() != "namespace":
+            yield _short(kind), name, None
+
+
+def _plain(told: str) -> str | None:
+    name = _valid(told.lower().rstrip(".-"))
+    return None if name in _NO_NAMES else name
 
 
 def _from_objects(objects: Sequence[tuple[str, str, str | None]]) -> dict[str, Any]:
@@ -128,6 +200,8 @@ def _workload(kind: str, name: str) -> str | None:
         return f"deployment/{name}"
     if kind == "pod" and (match := _POD_OF_DEPLOYMENT.fullmatch(name)):
         return f"deployment/{match[1]}"
+    if kind == "pod" and (match := _POD_OF_STATEFULSET.fullmatch(name)):
+        return f"statefulset/{match[1]}"
     return None
 
 

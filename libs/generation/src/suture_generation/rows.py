@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 from suture_contracts.base import Severity
 from suture_contracts.findings import CATEGORIES, RcaReceived, VulnerabilityReported
 
+from suture_generation.catalog import released_templates
 from suture_generation.errors import GenerationError
 from suture_generation.keywords import Keywords
-from suture_generation.objects import facts_from_arguments
+from suture_generation.objects import facts_from_arguments, speaks_of_workloads
 
 ANSWERS = re.compile(
     r"label|tasks|expected_.*|source.*|kind|id|tags|note|mitigation_note|package_manager|licence"
@@ -36,10 +38,27 @@ _SEVERITIES: dict[str, Severity] = {
     "info": "info",
     "informational": "info",
 }
+# Ours first, then as Trivy and other scanners name the same.
+_ADVISORY_FIELDS = {
+    "vulnerability_id": ("cve", "advisory", "cve_id", "VulnerabilityID", "advisory_id"),
+    "package": ("package", "package_name", "PkgName"),
+    "installed_version": ("installed_version", "InstalledVersion", "current_version"),
+    "fixed_version": ("fixed_version", "FixedVersion", "fix_version", "fixed_in", "patched_version"),
+    "distribution": ("distribution", "distro", "os", "os_name", "os_family", "platform"),
+    "distribution_version": ("distribution_version", "distro_version", "os_version", "release"),
+    "severity": ("severity", "Severity"),
+    "description": ("description", "Description", "title", "Title", "summary"),
+}
 _SPEAKS_OF = Keywords[str](
     [
         *((word, "Kubernetes") for word in ("kubernetes", "k8s", "pod", "deployment", "namespace")),
         *((word, "Kubernetes") for word in ("virtualization", "microservice", "chaos mesh", "kubectl")),
+        *(
+            (word, "Kubernetes")
+            for word in ("statefulset", "daemonset", "replicaset", "configmap", "kubelet")
+        ),
+        *((word, "Kubernetes") for word in ("kube", "crashloopbackoff", "imagepullbackoff", "cordoned")),
+        *((word, "Kubernetes") for word in ("networkpolicy", "helm", "hpa", "horizontalpodautoscaler")),
         *((word, "Database") for word in ("database", "sql", "postgres", "mysql", "mongodb", "replication")),
         *((word, "ResourceExhaustion") for word in ("disk", "inodes", "memory", "file descriptors")),
         *((word, "Network") for word in ("network", "dns", "firewall", "proxy", "mtu")),
@@ -84,8 +103,10 @@ def _message(fields: dict[str, Any], number: int) -> RcaReceived | Vulnerability
         return RcaReceived.model_validate(fields)
     if "vulnerability_id" in fields:
         return VulnerabilityReported.model_validate(fields)
-    if "cve" in fields or "advisory" in fields:
+    if any(name in fields for name in _ADVISORY_FIELDS["vulnerability_id"]):
         return _advisory(fields)
+    if "affected" in fields and _is_osv(fields):
+        return _advisory(_of_osv(fields))
     if "details" in fields or "root_cause" in fields:
         return _incident(fields, number)
     raise GenerationError(
@@ -96,18 +117,45 @@ def _message(fields: dict[str, Any], number: int) -> RcaReceived | Vulnerability
 
 
 def _advisory(fields: dict[str, Any]) -> VulnerabilityReported:
+    told = {
+        name: next((fields[each] for each in names if fields.get(each)), None)
+        for name, names in _ADVISORY_FIELDS.items()
+    }
     return VulnerabilityReported.model_validate(
         {
-            "vulnerability_id": fields.get("cve") or fields.get("advisory"),
-            "package": fields.get("package") or None,
-            "installed_version": fields.get("installed_version") or None,
-            "fixed_version": fields.get("fixed_version") or None,
-            "distribution": fields.get("distribution") or fields.get("distro"),
-            "distribution_version": fields.get("distribution_version") or fields.get("distro_version"),
-            "severity": severity_of(fields.get("severity")),
-            "description": str(fields.get("description") or "")[:20_000],
+            **told,
+            "severity": severity_of(told["severity"]),
+            "description": str(told["description"] or "")[:20_000],
         }
     )
+
+
+def _is_osv(fields: Mapping[str, Any]) -> bool:
+    return isinstance(fields["affected"], list) and all(
+        isinstance(item, Mapping) for item in fields["affected"]
+    )
+
+
+def _of_osv(record: dict[str, Any]) -> dict[str, Any]:
+    """An OSV record on a line of its own: its first package of a distribution."""
+    from suture_generation.scanners import entries_of_osv
+
+    first = next(entries_of_osv(record), None)
+    if first is None:
+        raise GenerationError(
+            "names no package of a distribution that is known",
+            field="affected",
+            remedy="give a record whose ecosystem is Debian, Ubuntu, Red Hat, SUSE …",
+        )
+    return {
+        "cve": first.advisory,
+        "package": first.package,
+        "fixed_version": first.fixed[0] if first.fixed else None,
+        "distribution": first.distribution,
+        "distribution_version": first.distribution_version,
+        "severity": first.severity,
+        "description": first.description,
+    }
 
 
 def _incident(fields: dict[str, Any], number: int) -> RcaReceived:
@@ -144,10 +192,18 @@ def category_of(text: str, objects: list[Mapping[str, Any]] | None = None) -> st
     kinds = {
         str(item.get("kind") or "") for item in objects or () if item.get("kind") or item.get("namespace")
     }
-    if kinds:
+    if kinds or speaks_of_workloads(text):
         return "Kubernetes"
-    said = _SPEAKS_OF.said(text)
-    return max(CATEGORIES, key=lambda category: said.get(category, 0)) if said else "Other"
+    said = _SPEAKS_OF.said(text) or _templates_speak_of().said(text)
+    return max(CATEGORIES, key=lambda category: said.get(category, (0, 0))) if said else "Other"
+
+
+@lru_cache(maxsize=1)
+def _templates_speak_of() -> Keywords[str]:
+    """Where no category is named: what the released templates are for, each in its first category."""
+    return Keywords[str](
+        (word, template.categories[0]) for template in released_templates() for word in template.keywords
+    )
 
 
 def severity_of(told: Any) -> Severity:

@@ -121,7 +121,7 @@ def entries_of(source: IO[bytes], head: Head) -> Iterator[Entry]:
             yield from _of_osv_scanner(package)
     else:
         for record in _items(source, "item" if head.form == "osv-list" else ""):
-            yield from _of_osv(record)
+            yield from entries_of_osv(record)
 
 
 def _items(source: IO[bytes], prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -180,12 +180,12 @@ def _of_grype(match: Mapping[str, Any], head: Head) -> Iterator[Entry]:
 def _of_osv_scanner(found: Mapping[str, Any]) -> Iterator[Entry]:
     package = _mapping(found.get("package"))
     for record in found.get("vulnerabilities") or ():
-        for entry in _of_osv(_mapping(record)):
+        for entry in entries_of_osv(_mapping(record)):
             if entry.package == package.get("name"):
                 yield replace(entry, installed=_text(package.get("version")))
 
 
-def _of_osv(record: Mapping[str, Any]) -> Iterator[Entry]:
+def entries_of_osv(record: Mapping[str, Any]) -> Iterator[Entry]:
     names = [str(record.get("id") or ""), *(str(alias) for alias in record.get("aliases") or ())]
     advisory = next((name for name in names if name.startswith("CVE-")), names[0])
     told = _mapping(record.get("database_specific")).get("severity")

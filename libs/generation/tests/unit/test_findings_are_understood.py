@@ -88,7 +88,7 @@ def test_what_is_said_in_other_words_and_forms_means_the_same(
 
 @pytest.mark.parametrize("text", ["deadlocks", "a deadlocked worker", "it is deadlocking", "Deadlock!"])
 def test_a_keyword_is_said_in_any_of_its_forms(text: str) -> None:
-    assert Keywords([("deadlock", "it")]).said(text) == {"it": 1}
+    assert Keywords([("deadlock", "it")]).said(text) == {"it": (1, 1)}
 
 
 def test_words_that_only_begin_alike_are_not_the_same() -> None:
