@@ -93,8 +93,9 @@ bench-peers: setup ## the safety analysis beside ShellCheck, bandit, squawk, che
 fuzz: setup ## fuzz the safety analysis for seconds=60, guided by coverage; what breaks a promise stays in .fuzz
 	@.tools/bin/uv pip install -q --target .tools/fuzz -r libs/safety/tests/fuzz/requirements.txt
 	@mkdir -p .fuzz
-	@PYTHONPATH=.tools/fuzz $(bin)/python libs/safety/tests/fuzz/fuzz_readers.py .fuzz/corpus \
-		-max_len=4096 -rss_limit_mb=2048 -timeout=30 -max_total_time=$(or $(seconds),60) -artifact_prefix=.fuzz/ -print_final_stats=1
+	@PYTHONPATH=.tools/fuzz $(bin)/python libs/safety/tests/fuzz/fuzz_readers.py --corpus .fuzz/corpus --broken .fuzz/broken \
+		-rss_limit_mb=3000 -timeout=60 -max_total_time=$(or $(seconds),60) -artifact_prefix=.fuzz/ -print_final_stats=1
+	@[ -z "$$(ls .fuzz/broken)" ] || { echo "fuzz: .fuzz/broken has texts that break a promise" >&2; exit 1; }
 
 .PHONY: bench-sandboxes
 bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names

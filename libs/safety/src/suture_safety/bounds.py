@@ -29,9 +29,9 @@ class Budget:
     steps: int = 0
     deadline: float = field(default_factory=lambda: time.thread_time() + MAX_SECONDS)
 
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps & 255 == 0:
+    def step(self, weight: int = 1) -> None:
+        self.steps += weight
+        if self.steps & 255 < weight:
             self.check()
 
     def check(self) -> None:

@@ -56,6 +56,7 @@ HOSTILE = {
     + "rm -rf $v0$v1$v2$v3$v4$v5$v6$v7\n"
     + "done\n" * 8,
     "evals": "eval " * 5_000 + "rm -rf /",
+    "redirections": ("cat " + "> a " * 2_000 + "${x:-" * 100 + "y" + "}" * 100 + "\n") * 8,
     "brace expansion": "echo " + "{a,b}" * 200,
     "many findings": "".join(f"rm -rf /etc/a{i}; rm -rf / \n" for i in range(2_000)),
     "nul": "rm -rf /\x00tmp",

@@ -9,6 +9,19 @@ HIDDEN = r"""
 rm -rf "/" ""
 rm -r -f -- /
 rm -rf //
+ls\n\rm -rf /
+x=1\n\n\rm -rf /
+ls # why\n\rm -rf /
+export A=1\n\rm -rf /
+if true\n\rm -rf /\nthen :; fi
+a | b | c\nrm -rf / && x
+a | b | c # why\n\nrm -rf / || x
+$(a | b | c\nrm -rf / && x)
+alias rm=true\n\rm -rf /
+echo `ls` `rm -rf /`
+echo `ls`\necho ` rm -rf /`
+while 'true'; do sleep 5; done
+:(){ ':'|':'& };:
 rm -rf /./
 rm -rf /etc/../
 [ 1 ] && rm -rf /

@@ -8,7 +8,7 @@ from suture_safety.bash import statements
 from suture_safety.bash.functions import call_the_rest
 from suture_safety.bash.machine import Machine
 from suture_safety.bash.trail import Trail
-from suture_safety.bash.tree import Unit, parse
+from suture_safety.bash.tree import read
 from suture_safety.rulebook import rulebook
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def analyse_bash(
     text: str, collector: Collector, budget: Budget, place: tuple[int, int] = (1, 1), exact: bool = True
 ) -> Trail:
     """Interprets the script; findings and effects go to the collector. Raises ``BoundExceeded``."""
-    unit = Unit(text.encode("utf-8", "replace"), *place, exact=exact)
-    root = parse(unit.source, budget)
+    unit, root = read(text, budget, place, exact)
     trail = Trail()
     machine = Machine(unit, root, budget, collector, rulebook(), trail)
     machine.check_syntax(root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from suture_safety.bash import statements
+from suture_safety.bash import statements, words
 from suture_safety.bash.machine import Stream, widened
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY, MANY
@@ -24,6 +24,7 @@ _ALWAYS = re.compile(
     rb"while\s+(?:true|:|/bin/true|\[+ 1 \]+|\(\(\s*1\s*\)\))\s*;?|until\s+(?:false|/bin/false)\s*;?"
     rb"|for\s*\(\([^;]*;\s*;[^;]*\)\)\s*;?"
 )
+_QUOTED = re.compile(rb"['\"\\\\$]")
 _LEAVES = re.compile(rb"\b(?:break|return|exit|exec|die|fail\w*|abort\w*|fatal|kill)\b")
 
 
@@ -142,21 +143,26 @@ def _forget_growing(machine: Machine, before: Scope) -> None:
             machine.variables[name] = (ANY,)
 
 
-def never_ends(loop: Node, body: Node) -> bool:
+def never_ends(machine: Machine, loop: Node, body: Node) -> bool:
     """Whether a loop's condition always holds, and nothing in its body leaves it."""
     if _LEAVES.search(body.text or b""):
         return False
     head = (loop.text or b"")[: body.start_byte - loop.start_byte]
+    condition = loop.named_children[0]
+    if condition.type == "command" and _QUOTED.search(condition.text or b""):
+        parts = (child.children[0] if child.type == "command_name" else child for child in condition.children)
+        read = (word for part in parts for word in words.fields(machine, part))
+        head = head.replace(condition.text or b"", " ".join(read).encode())
     return _ALWAYS.fullmatch(head.strip()) is not None
 
 
-def forks_itself(body: Node, name: str) -> bool:
+def forks_itself(machine: Machine, body: Node, name: str) -> bool:
     """Whether a function's body starts itself in a pipe or in the background."""
     stack = [body]
     while stack:
         node = stack.pop()
         children = node.children
-        calls = [child for child in children if child.type == "command" and _calls(child, name)]
+        calls = [child for child in children if child.type == "command" and _calls(machine, child, name)]
         if calls and (node.type == "pipeline" or any(_in_background(children, call) for call in calls)):
             return True
         stack.extend(child for child in children if child.child_count)
@@ -168,9 +174,12 @@ def _in_background(siblings: list[Node], call: Node) -> bool:
     return position + 1 < len(siblings) and siblings[position + 1].type == "&"
 
 
-def _calls(command: Node, name: str) -> bool:
+def _calls(machine: Machine, command: Node, name: str) -> bool:
     called = command.child_by_field_name("name")
-    return called is not None and text_of(called) == name
+    if called is None:
+        return False
+    quoted = _QUOTED.search(called.text or b"")
+    return (words.text(machine, called.children[0]) if quoted else text_of(called)) == name
 
 
 def _nonempty(condition: Node) -> tuple[list[str], list[str]]:

@@ -79,7 +79,7 @@ def _shift(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
 def _read(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     names = [word for word in command.operands if word.isidentifier()]
     stdin = command.stdin or machine.input
-    if stdin is None and not machine.active and not command.has("-t", "-u"):
+    if stdin is None and not command.has("-t", "-u"):
         machine.collector.add(
             "resources.waits-for-input",
             "warning",

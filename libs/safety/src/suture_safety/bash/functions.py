@@ -52,7 +52,8 @@ def _does_nothing(machine: Machine, name: str, stdin: Stream | None) -> bool:
 
 
 def call_the_rest(machine: Machine) -> None:
-    """Functions that nothing called: analysed too, with unknown arguments, since a caller may come."""
+    """Functions that nothing called: analysed too, their arguments and input unknown; a caller may come."""
+    machine.input = Stream(ANY)
     for name in [name for name in machine.functions if name not in machine.called]:
         machine.called.add(name)
         before = machine.scope()

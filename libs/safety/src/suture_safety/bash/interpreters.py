@@ -48,7 +48,7 @@ def _place_of(machine: Machine, command: Command, nodes: list[Node], code: str) 
         if node.type in ("raw_string", "string") and (node.text or b"")[1:-1] == code.encode(
             "utf-8", "replace"
         ):
-            row, column = node.start_point
+            row, column = machine.unit.start(node)
             return machine.unit.place_at(row, column + 1, node.start_byte + 1)
     if command.stdin is not None and command.stdin.place is not None:
         return command.stdin.place

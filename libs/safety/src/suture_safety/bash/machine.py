@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from suture_safety.bash.tree import Unit, first_error, parse, text_of
+from suture_safety.bash.swallowed import misread_backquotes
+from suture_safety.bash.tree import Unit, first_error, read, text_of
 from suture_safety.bash.values import ANY, MANY, TOKEN, UNKNOWN
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded
 
@@ -201,9 +202,9 @@ class Machine:
         self.nested_depth += 1
         if self.nested_depth > _MAX_NESTED:
             raise BoundExceeded("bounds.depth", f"hands code to a shell more than {_MAX_NESTED} levels deep")
-        outer, self.unit = self.unit, Unit(code.encode("utf-8", "replace"), *place, exact=exact)
+        outer = self.unit
         try:
-            root = parse(self.unit.source, self.budget)
+            self.unit, root = read(code, self.budget, place, exact)
             self.check_syntax(root)
             return statements.run_all(self, root.children, stdin)
         finally:
@@ -217,6 +218,8 @@ class Machine:
                 f"{error.type!r} is missing" if error.is_missing else f"bash syntax is broken near {shown!r}"
             )
             self.broken(error, what)
+        if self.unit.source.count(b"`") > 2 and (inner := misread_backquotes(root)):
+            self.broken(inner, "which backquotes belong together cannot be told: $(…) says it")
 
     def broken(self, node: Node, what: str) -> None:
         """Says that the text cannot be read as bash reads it."""

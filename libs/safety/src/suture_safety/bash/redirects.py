@@ -81,7 +81,7 @@ def from_here_string(machine: Machine, node: Node) -> Stream:
     word = next((child for child in node.children if child.is_named), None)
     if word is None:
         return Stream()
-    row, column = word.start_point
+    row, column = machine.unit.start(word)
     place = machine.unit.place_at(row, column + (word.type in ("raw_string", "string")), word.start_byte)
     return Stream(words.text(machine, word) + "\n", (), place)
 

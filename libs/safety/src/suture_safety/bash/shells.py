@@ -52,7 +52,7 @@ def run_code(
         )
     place, exact = command.place, False
     if node is not None and node.type in ("raw_string", "string") and text_of(node)[1:-1] == code:
-        row, column = node.start_point
+        row, column = machine.unit.start(node)
         place, exact = machine.unit.place_at(row, column + 1, node.start_byte + 1), machine.unit.exact
     elif stdin is not None and stdin.place is not None:
         place, exact = stdin.place, machine.unit.exact

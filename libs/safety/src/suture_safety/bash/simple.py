@@ -141,13 +141,15 @@ def execute(
     """Runs words as a command, through all its wrappers; gives what it prints."""
     wrappers: tuple[str, ...] = ()
     while found:
-        machine.budget.step()
+        # Every rule looks at each word and redirection: a command with many takes as long as many commands.
+        machine.budget.step(1 + (len(found) + len(redirects)) // 16)
         name = found[0]
         place = machine.place(nodes[0] if nodes else node)
         if words.is_dynamic(name) or (_GLOB.search(name) and name not in ("[", "[[")):
             _unresolved(machine, place, name)
             return Stream(ANY)
-        if name in machine.aliases and not wrappers:
+        # A quoted name, as in \rm, is never an alias.
+        if name in machine.aliases and not wrappers and (not nodes or nodes[0].text == name.encode()):
             if not _PLAIN_WORDS.fullmatch(machine.aliases[name]):
                 return _run_alias(
                     machine, found, Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)

@@ -169,7 +169,7 @@ def _function(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     run_redirects_alone(machine, node, read_redirects(machine, redirects))
     if name is not None and body is not None:
         called = text_of(name)
-        if branches.forks_itself(body, called):
+        if branches.forks_itself(machine, body, called):
             machine.collector.add(
                 "resources.fork-bomb",
                 "error",
@@ -206,7 +206,7 @@ def _loop(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
         if child.is_named and child != body:
             run(machine, child, stdin)
     if body is not None:
-        if branches.never_ends(node, body):
+        if branches.never_ends(machine, node, body):
             message = "never ends: nothing in the loop leaves it"
             machine.warn(
                 "resources.endless-loop", node, message, "Bound the loop: for _ in {1..30}, or break."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 import tree_sitter
 import tree_sitter_bash
 
+from suture_safety.bash.swallowed import may_be_swallowed, separated
 from suture_safety.bounds import BoundExceeded
 
 if TYPE_CHECKING:
     from suture_safety.bounds import Budget
 
 _QUICK_BYTES = 4_000
+_MAX_MENDED = 30
 _QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
 
 
@@ -26,8 +29,34 @@ def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
-def parse(source: bytes, budget: Budget) -> tree_sitter.Node:
-    """The tree's root. Raises ``BoundExceeded`` when the parser takes longer than the budget has left."""
+def read(
+    text: str, budget: Budget, place: tuple[int, int] = (1, 1), exact: bool = True
+) -> tuple[Unit, tree_sitter.Node]:
+    """The unit and its tree's root. Raises ``BoundExceeded`` when parsing takes longer than there is time."""
+    source = text.encode("utf-8", "replace")
+    root = _parse(source, budget)
+    joined: tuple[int, ...] = ()
+    if may_be_swallowed(source):
+        root, joined = _separate(source, root, budget)
+    return Unit(source, *place, exact=exact, joined=joined), root
+
+
+def _separate(
+    source: bytes, root: tree_sitter.Node, budget: Budget
+) -> tuple[tree_sitter.Node, tuple[int, ...]]:
+    """The tree in which each command ends where bash ends it, and the line ends that became ``;`` for it."""
+    joined: list[int] = []
+    for _ in range(_MAX_MENDED):
+        budget.check()
+        source, ends = separated(source, root)
+        if not ends:
+            return root, tuple(sorted(joined))
+        joined += ends
+        root = _parse(source, budget)
+    raise BoundExceeded("bounds.steps", "has lines of which it cannot be told where their commands end")
+
+
+def _parse(source: bytes, budget: Budget) -> tree_sitter.Node:
     if len(source) > _QUICK_BYTES:
         started = time.thread_time()
         _parse_in_time(source, budget.deadline)
@@ -73,17 +102,26 @@ class Unit:
     """One parsed text: the script, or code nested in it.
 
     ``line`` and ``column`` (from 1) are where its first character is; ``exact`` is false when the nested
-    text is not the source's own characters: then every finding is placed there.
+    text is not the source's own characters: then every finding is placed there. ``joined`` are the line ends
+    that were no line ends to the parser.
     """
 
     source: bytes
     line: int = 1
     column: int = 1
     exact: bool = True
+    joined: tuple[int, ...] = ()
+
+    def start(self, node: tree_sitter.Node) -> tuple[int, int]:
+        """Row and column of a node, from 0, in bytes, as the source has them."""
+        row, column = node.start_point
+        if self.joined and (before := bisect_left(self.joined, node.start_byte)):
+            row, column = row + before, min(column, node.start_byte - self.joined[before - 1] - 1)
+        return row, column
 
     def place(self, node: tree_sitter.Node) -> tuple[int, int]:
         """Line and column of a node, from 1, the column in characters."""
-        row, column = node.start_point
+        row, column = self.start(node)
         return self.place_at(row, column, node.start_byte)
 
     def place_at(self, row: int, column: int, start_byte: int) -> tuple[int, int]:

@@ -85,7 +85,7 @@ def unescape(text: str) -> str:
 
 def expand_braces(text: str, depth: int = 0) -> list[str]:
     """``a{b,c}`` → ``[ab, ac]``; at most 64 words, ``[ANY]`` beyond."""
-    start = text.find("{")
+    start = text.find("{") if "," in text or ".." in text else -1
     while start != -1:
         end, commas = _brace_end(text, start)
         if end == -1:
