@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from suture_safety.bounds import Budget
 
 _QUICK_BYTES = 4_000
+_NEWLINE = re.compile(rb"\n")
 _QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
 
 
@@ -80,17 +82,23 @@ class Unit:
     line: int = 1
     column: int = 1
     exact: bool = True
+    _line_starts: list[int] = field(default_factory=list, compare=False)
 
     def place(self, node: tree_sitter.Node) -> tuple[int, int]:
         """Line and column of a node, from 1, the column in characters."""
-        row, column = node.start_point
-        return self.place_at(row, column, node.start_byte)
+        return self.place_at(node.start_byte)
 
-    def place_at(self, row: int, column: int, start_byte: int) -> tuple[int, int]:
+    def place_at(self, offset: int) -> tuple[int, int]:
+        """Line and column of the character that begins there."""
         if not self.exact:
             return self.line, self.column
+        starts = self._line_starts
+        if not starts:
+            starts += (0, *(newline.end() for newline in _NEWLINE.finditer(self.source)))
+        row = bisect_right(starts, offset) - 1
+        column = offset - starts[row]
         if column:
-            prefix = self.source[start_byte - column : start_byte]
+            prefix = self.source[offset - column : offset]
             if not prefix.isascii():
                 column = len(prefix.decode("utf-8", "replace"))
         return (self.line + row, column + 1) if row else (self.line, self.column + column)
