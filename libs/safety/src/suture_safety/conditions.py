@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suture_safety.bash.values import ANY, MANY, SOME, UNKNOWN, is_known, shown
 from suture_safety.destruction import destroys
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suture_safety.bash.command import Command
+    from suture_safety.paths import PathClasses
 
-    Condition = Callable[[Command, tuple[str, ...], dict[str, Any]], str | None]
+    Condition = Callable[[Command, tuple[str, ...], PathClasses], str | None]
 
 _SCRATCH = re.compile(
     r"/(?:var/)?tmp/.+|/dev/shm/.+|/run/[^/]+/.+|/var/(?:cache|lib/apt/lists)(?:/.*)?|/var/lib/dnf/.*"
@@ -22,17 +23,17 @@ _SCRATCH = re.compile(
 _MODE = re.compile(r"[0-7]?[0-7][0-7]([2367])")
 
 
-def removes_if_empty(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def removes_if_empty(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """An operand that is a system root when a variable in it is empty."""
     for path in (*command.paths, *(MANY for word in command.operands if word == MANY)):
         if is_known(path) or path in (ANY, MANY):
             continue
-        if classes["system_root"].fullmatch(when_empty(path)) and not classes["system_root"].fullmatch(path):
+        if "system_root" in classes.of(when_empty(path)) and "system_root" not in classes.of(path):
             return shown(path)
     return None
 
 
-def removes_unknown(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def removes_unknown(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """An operand whose beginning is not known: it may be anything."""
     for path in command.operands:
         if path.startswith((ANY, SOME, MANY)) or (path.startswith("/") and UNKNOWN.match(path[1:])):
@@ -40,7 +41,7 @@ def removes_unknown(command: Command, declared: tuple[str, ...], classes: dict[s
     return None
 
 
-def removes_elsewhere(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def removes_elsewhere(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A known path that is neither scratch nor declared."""
     for path in command.paths:
         if (
@@ -50,14 +51,13 @@ def removes_elsewhere(command: Command, declared: tuple[str, ...], classes: dict
             or covered(path, declared)
         ):
             continue
-        roots = classes["system_root"]
-        if roots.fullmatch(path) or roots.fullmatch(when_empty(path)):
+        if "system_root" in classes.of(path) or "system_root" in classes.of(when_empty(path)):
             continue  # another rule's
         return shown(path)
     return None
 
 
-def writable_by_all(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def writable_by_all(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """``chmod`` to a mode that lets everyone write; the sticky bit excuses a directory."""
     mode = command.operands[0] if command.operands else ""
     match = _MODE.fullmatch(mode.lstrip("0") or "0")
@@ -68,14 +68,14 @@ def writable_by_all(command: Command, declared: tuple[str, ...], classes: dict[s
     return None
 
 
-def kills_everything(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def kills_everything(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     words = command.arguments
     if "1" in command.operands or "-1" in words[1:]:
         return "1" if "1" in command.operands else "-1"
     return None
 
 
-def runs_interactively(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def runs_interactively(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A program that waits for a key that nobody will press."""
     return (
         None
@@ -84,7 +84,7 @@ def runs_interactively(command: Command, declared: tuple[str, ...], classes: dic
     )
 
 
-def asks_questions(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def asks_questions(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A package manager that asks before it changes something."""
     verb = command.operands[0] if command.operands else ""
     if verb not in (
@@ -114,33 +114,33 @@ def asks_questions(command: Command, declared: tuple[str, ...], classes: dict[st
     return verb
 
 
-def has_no_limit(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def has_no_limit(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     return command.name if not command.has("-c", "-w", "-W") else None
 
 
-def moves_root(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def moves_root(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A system directory among the sources, not as the destination."""
-    return next((path for path in command.paths[:-1] if classes["wide"].fullmatch(path)), None)
+    return next((path for path in command.paths[:-1] if "wide" in classes.of(path)), None)
 
 
-def moves_system_file(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def moves_system_file(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A file that the system needs among the sources; to a name beside its old one it stays at hand."""
     *sources, target = command.paths or [""]
     for path in sources:
-        needed = classes["system_file"].fullmatch(path) or classes["accounts"].fullmatch(path)
+        needed = not classes.of(path).isdisjoint(("system_file", "accounts"))
         if needed and not target.startswith(path) and not covered(path, declared):
             return shown(path)
     return None
 
 
-def removes_device(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def removes_device(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     for path in (*command.outputs, *(command.paths if command.name == "tee" else ())):
-        if re.fullmatch(r"/sys/(?:block|class/\w+|bus/\w+)/.*/(?:delete|remove|unbind|offline)", path):
+        if "device_switch" in classes.of(path):
             return shown(path)
     return None
 
 
-def opens_a_shell(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def opens_a_shell(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A session without a command, and without input that would be its commands."""
     if command.stdin is not None or command.piped:
         return None
@@ -157,34 +157,33 @@ def opens_a_shell(command: Command, declared: tuple[str, ...], classes: dict[str
     return name if interactive else None
 
 
-def reads_socket(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def reads_socket(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     sources = (one.target for one in command.redirects if one.operator == "<")
-    return next((shown(path) for path in sources if classes["socket"].fullmatch(path)), None)
+    return next((shown(path) for path in sources if "socket" in classes.of(path)), None)
 
 
-def is_fed(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def is_fed(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     return command.name if command.stdin is not None else None
 
 
-def sends_credentials(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def sends_credentials(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A secret's path among the words, or a secret read earlier in the pipe."""
-    secret = classes["credentials"]
     for word in command.arguments:
         path = re.split(r"[@=]", word)[-1]
-        if secret.fullmatch(path):
+        if "credentials" in classes.of(path):
             return shown(path)
     named = command.stdin.secret if command.stdin else ""
     return shown(named) if named else None
 
 
-def dumps_environment(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def dumps_environment(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     dumps = not command.operands and not command.options and (command.outputs or command.piped)
     return command.name if dumps and not any("/dev/" in path for path in command.outputs) else None
 
 
-def changes_files(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def changes_files(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """What names the file must also change it: the destination of a copy, ``sed -i``."""
-    name, guarded = command.name, (classes["accounts"], classes["boot"], classes["guarded_file"])
+    name = command.name
     if name in ("cp", "install", "ln"):
         changed = command.paths[-1:]
     elif name in ("sed", "perl", "ed"):
@@ -198,16 +197,17 @@ def changes_files(command: Command, declared: tuple[str, ...], classes: dict[str
         )
     else:
         changed = command.paths
-    return next((shown(path) for path in changed if any(one.fullmatch(path) for one in guarded)), None)
+    guarded = ("accounts", "boot", "guarded_file")
+    return next((shown(path) for path in changed if not classes.of(path).isdisjoint(guarded)), None)
 
 
-def writes_accounts(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def writes_accounts(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     written = (*command.outputs, *(command.paths if command.name in ("tee", "sed") else ()))
-    return next((shown(path) for path in written if classes["accounts"].fullmatch(path)), None)
+    return next((shown(path) for path in written if "accounts" in classes.of(path)), None)
 
 
 def changes_files_or_prints_to_one(
-    command: Command, declared: tuple[str, ...], classes: dict[str, Any]
+    command: Command, declared: tuple[str, ...], classes: PathClasses
 ) -> str | None:
     return (
         command.name
@@ -216,7 +216,7 @@ def changes_files_or_prints_to_one(
     )
 
 
-def loosens_sshd(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def loosens_sshd(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """What is written is loose: the replacement of ``s/…/…/``, or what is printed to the file."""
     loose = (
         r"(?i)(?:PermitRootLogin|PasswordAuthentication|PermitEmptyPasswords|HostbasedAuthentication)\s+yes"
@@ -232,7 +232,7 @@ def loosens_sshd(command: Command, declared: tuple[str, ...], classes: dict[str,
     return None
 
 
-def empties_a_log(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def empties_a_log(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """Nothing is printed into the log: it is only emptied."""
     if command.name in ("", ":", "true") or (command.name == "cat" and "/dev/null" in command.operands):
         return ""
@@ -244,7 +244,7 @@ def empties_a_log(command: Command, declared: tuple[str, ...], classes: dict[str
     return "" if emptied or system else None
 
 
-def fills_a_disk(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def fills_a_disk(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """An endless source that is written to a file."""
     written = [path for path in command.outputs if not path.startswith("/dev/")]
     if not written:
@@ -257,6 +257,9 @@ def fills_a_disk(command: Command, declared: tuple[str, ...], classes: dict[str,
     )
     return written[0] if endless else None
 
+
+OF_PATHS = frozenset(("moves_root", "moves_system_file", "changes_files"))
+"""The conditions that only hold for a command with an operand in a class of paths."""
 
 CONDITIONS: dict[str, Condition] = {
     "destroys": destroys,

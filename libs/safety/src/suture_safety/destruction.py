@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suture_safety.bash.values import shown
 
 if TYPE_CHECKING:
     from suture_safety.bash.command import Command
+    from suture_safety.paths import PathClasses
 
 _DESTRUCTIVE = (
     "delete|del|destroy|purge|drop|remove|rm|rmi|revoke|disable|reset|wipe|flush|flushall|flushdb|terminate|kill"
@@ -28,7 +29,7 @@ _KEEPS = re.compile(r"--?(?:no|dont|skip|never)[-_].*|--dry-?run.*|--what-?if|--
 _FIRST_WORDS = 6
 
 
-def destroys(command: Command, declared: tuple[str, ...], classes: dict[str, Any]) -> str | None:
+def destroys(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A verb that removes or ends, among the first words, in the program's name, or as an option."""
     options = command.options
     if any(_KEEPS.fullmatch(option) for option in options) or not command.arguments:

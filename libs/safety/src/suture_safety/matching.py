@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suture_safety.bash.values import shown
-from suture_safety.conditions import CONDITIONS
+from suture_safety.conditions import CONDITIONS, OF_PATHS
 from suture_safety.paths import covered
 
 if TYPE_CHECKING:
     from suture_safety.bash.command import Command
+    from suture_safety.paths import PathClasses
 
 Matcher = Callable[["Command", "tuple[str, ...]"], "str | None"]
 """Gives the part of the command that breaks the rule, for its message, or ``None``."""
@@ -20,17 +21,20 @@ _Check = Callable[["Command", "tuple[str, ...]"], "str | None"]
 _KNOWN_KEYS = frozenset(
     """
     id severity message why remedy reference fires silent programs commands assigns options without
-    operand argument unless paths outputs truncates reads pipes_from undeclared condition anywhere others
+    operand argument mentions unless paths outputs truncates reads pipes_from undeclared condition anywhere
+    others
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 
 
-def compile_matcher(entry: dict[str, Any], commands: list[list[str]], classes: dict[str, Any]) -> Matcher:
+def compile_matcher(entry: dict[str, Any], commands: list[list[str]], classes: PathClasses) -> Matcher:
     """All conditions of the entry must hold; a key that is not known is a mistake in the data."""
     unknown = set(entry) - _KNOWN_KEYS
     if unknown:
         raise ValueError(f"rule {entry.get('id')}: unknown keys {sorted(unknown)}")
     checks: list[_Check] = []
+    if "mentions" in entry:
+        checks.append(_mentions(tuple(_texts(entry["mentions"]))))
     if any(len(command) > 1 for command in commands):
         checks.append(_subcommand(commands, bool(entry.get("anywhere"))))
     checks += [_option(one.split("|")) for one in _texts(entry.get("options"))]
@@ -44,14 +48,19 @@ def compile_matcher(entry: dict[str, Any], commands: list[list[str]], classes: d
     undeclared = bool(entry.get("undeclared"))
     for key, make in (("paths", _paths), ("outputs", _outputs), ("reads", _reads)):
         if key in entry:
-            pattern = re.compile("|".join(classes[name].pattern for name in _texts(entry[key])))
-            checks.append(make(pattern, undeclared, bool(entry.get("truncates"))))
+            wanted = _Wanted(classes, frozenset(_texts(entry[key])), undeclared)
+            checks.append(make(wanted, bool(entry.get("truncates"))))
     if "pipes_from" in entry:
         checks.append(_pipes_from(frozenset(_texts(entry["pipes_from"]))))
     if "condition" in entry:
         condition = CONDITIONS[entry["condition"]]
         checks.append(lambda command, declared: condition(command, declared, classes))
     return checks[0] if len(checks) == 1 else _all(tuple(checks))
+
+
+def asks_for_paths(entry: dict[str, Any]) -> bool:
+    """Whether the rule can only be broken by a command that names a path of some class."""
+    return any(key in entry for key in ("paths", "reads")) or entry.get("condition") in OF_PATHS
 
 
 def _texts(value: Any) -> list[str]:
@@ -120,33 +129,59 @@ def _unless(pattern: re.Pattern[str]) -> _Check:
     return lambda command, declared: None if pattern.search(command.joined) else ""
 
 
-def _paths(pattern: re.Pattern[str], undeclared: bool, truncates: bool) -> _Check:
+def _mentions(texts: tuple[str, ...]) -> _Check:
+    """What the rule's ``argument`` needs, in lower case: far cheaper to look for than a pattern."""
+
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
-        for path in command.paths:
-            if pattern.fullmatch(path) and not (undeclared and covered(path, declared)):
-                return shown(path)
+        words = command.joined.lower()
+        for text in texts:
+            if text in words:
+                return ""
         return None
 
     return check
 
 
-def _outputs(pattern: re.Pattern[str], undeclared: bool, truncates: bool) -> _Check:
+class _Wanted(NamedTuple):
+    """The classes of paths that a rule is about; ``undeclared``: not where the script declares the path."""
+
+    classes: PathClasses
+    names: frozenset[str]
+    undeclared: bool
+
+    def has(self, path: str, declared: tuple[str, ...]) -> bool:
+        found = self.classes.of(path)
+        return (
+            bool(found)
+            and not self.names.isdisjoint(found)
+            and not (self.undeclared and covered(path, declared))
+        )
+
+
+def _paths(wanted: _Wanted, truncates: bool) -> _Check:
+    def check(command: Command, declared: tuple[str, ...]) -> str | None:
+        return next((shown(path) for path in command.paths if wanted.has(path, declared)), None)
+
+    return check
+
+
+def _outputs(wanted: _Wanted, truncates: bool) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
         operators = [one.operator for one in command.redirects if ">" in one.operator]
         for path, operator in zip(command.outputs, operators, strict=False):
             if truncates and operator == ">>":
                 continue
-            if pattern.fullmatch(path) and not (undeclared and covered(path, declared)):
+            if wanted.has(path, declared):
                 return shown(path)
         return None
 
     return check
 
 
-def _reads(pattern: re.Pattern[str], undeclared: bool, truncates: bool) -> _Check:
+def _reads(wanted: _Wanted, truncates: bool) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
         sources = [one.target for one in command.redirects if one.operator == "<"]
-        return next((shown(path) for path in (*command.paths, *sources) if pattern.fullmatch(path)), None)
+        return next((shown(path) for path in (*command.paths, *sources) if wanted.has(path, ())), None)
 
     return check
 

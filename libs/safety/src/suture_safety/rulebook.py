@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from suture_safety.matching import Matcher, compile_matcher
-from suture_safety.paths import compile_classes
+from suture_safety.matching import Matcher, asks_for_paths, compile_matcher
+from suture_safety.paths import PathClasses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from suture_contracts.report import Level
 
-    from suture_safety.bash.command import Command, Redirect
+    from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine
     from suture_safety.collector import Collector
 
@@ -50,6 +49,7 @@ class Rule:
     programs: tuple[str, ...]
     assigns: tuple[str, ...]
     others: bool
+    asks_for_paths: bool
     compile: Callable[[], Matcher]
 
     @cached_property
@@ -72,37 +72,56 @@ class Program:
     runs_as: tuple[str, ...] | None = None
 
 
+class _OfProgram(NamedTuple):
+    """The rules on one program: all, and those that may be broken without a path of any class."""
+
+    rules: tuple[Rule, ...]
+    without_paths: tuple[Rule, ...]
+
+
 class Rulebook:
-    def __init__(
-        self, rules: tuple[Rule, ...], programs: dict[str, Program], credentials: re.Pattern[str]
-    ) -> None:
+    def __init__(self, rules: tuple[Rule, ...], programs: dict[str, Program], classes: PathClasses) -> None:
         self.rules = rules
-        self._credentials = credentials
         self.programs = programs
-        self._by_program: dict[str, list[Rule]] = defaultdict(list)
-        self._of_redirects: list[Rule] = []
-        self._of_others: list[Rule] = []
+        self._classes = classes
+        self._of_others = [rule for rule in rules if rule.others]
+        self._of_redirects = [rule for rule in rules if not (rule.others or rule.programs or rule.assigns)]
+        by_program: dict[str, list[Rule]] = defaultdict(list)
         self._by_variable: dict[str, list[Rule]] = defaultdict(list)
         for rule in rules:
             for program in rule.programs:
-                self._by_program[program].append(rule)
+                by_program[program].append(rule)
             for variable in rule.assigns:
                 self._by_variable[variable].append(rule)
-            if rule.others:
-                self._of_others.append(rule)
-            elif not rule.programs and not rule.assigns:
-                self._of_redirects.append(rule)
+        self._by_program = {
+            program: _OfProgram(tuple(found), tuple(rule for rule in found if not rule.asks_for_paths))
+            for program, found in by_program.items()
+        }
 
     def check(self, collector: Collector, command: Command) -> None:
         """Adds a finding for each rule that the command breaks."""
-        for rule in self._by_program.get(command.name, ()):
-            self._apply(rule, collector, command)
-        if any(map(_reaches_something, command.redirects)):
+        known = self._by_program.get(command.name)
+        sources_and_outputs = self._redirected(command) if command.redirects else ()
+        if known is not None:
+            rules, without_paths = known
+            # Few commands name a path of any class: then most of the rules need not be tried.
+            asked = len(rules) > len(without_paths) and self._has_class(
+                (*command.paths, *sources_and_outputs)
+            )
+            for rule in rules if asked else without_paths:
+                self._apply(rule, collector, command)
+        if sources_and_outputs and self._has_class(sources_and_outputs):
             for rule in self._of_redirects:
                 self._apply(rule, collector, command)
         if self._works_elsewhere(command.name):
             for rule in self._of_others:
                 self._apply(rule, collector, command)
+
+    def _redirected(self, command: Command) -> tuple[str, ...]:
+        return (*command.outputs, *(one.target for one in command.redirects if one.operator == "<"))
+
+    def _has_class(self, paths: Iterable[str]) -> bool:
+        return any(map(self._classes.of, paths))
 
     def _works_elsewhere(self, name: str) -> bool:
         """Whether it may be a client of a service: it is not known as one that works on this machine."""
@@ -110,7 +129,7 @@ class Rulebook:
         return known.state in _SERVICES if known else bool(name)
 
     def is_credential(self, path: str) -> bool:
-        return self._credentials.fullmatch(path) is not None
+        return "credentials" in self._classes.of(path)
 
     def _apply(self, rule: Rule, collector: Collector, command: Command) -> None:
         matched = rule.matches(command, collector.declared)
@@ -127,22 +146,16 @@ class Rulebook:
                 self._apply(rule, machine.collector, command)
 
 
-def _reaches_something(redirect: Redirect) -> bool:
-    """Whether it is about more than silence and descriptors, which is what nearly all are about."""
-    target = redirect.target
-    return target != "/dev/null" and not (redirect.operator.endswith("&") and target.isdigit())
-
-
 @cache
 def rulebook() -> Rulebook:
     """The rulebook; read on first use, not on import."""
-    classes = compile_classes(data("paths.yaml"))
+    classes = PathClasses(data("paths.yaml"))
     programs = _programs(data("programs.yaml"))
     documents = [data(name) for name in _sources() if name.endswith(".yaml") and name not in _NOT_RULES]
     rules = tuple(
         _rule(entry, document, classes, programs) for document in documents for entry in document["rules"]
     )
-    return Rulebook(rules, programs, classes["credentials"])
+    return Rulebook(rules, programs, classes)
 
 
 @cache
@@ -190,7 +203,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _rule(
-    entry: dict[str, Any], document: dict[str, Any], classes: dict[str, Any], programs: dict[str, Program]
+    entry: dict[str, Any], document: dict[str, Any], classes: PathClasses, programs: dict[str, Program]
 ) -> Rule:
     merged = {**document.get("defaults", {}), **entry}
     commands = [command.split() for command in _texts(merged.get("commands"))]
@@ -207,6 +220,7 @@ def _rule(
         programs=tuple(dict.fromkeys((*_texts(merged.get("programs")), *named))),
         assigns=_texts(merged.get("assigns")),
         others=bool(merged.get("others")),
+        asks_for_paths=asks_for_paths(merged),
         compile=partial(compile_matcher, merged, commands, classes),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from suture_safety.bash import words
@@ -45,7 +46,7 @@ def _assign_text(machine: Machine, name: str, value: Node | None, appends: bool)
     if value is None:
         values: tuple[str, ...] = ("",)
     else:
-        values = tuple(found[0] for found in machine.rounds(lambda: [words.text(machine, value)]))
+        values = tuple(machine.each_round(lambda: [words.text(machine, value)], itemgetter(0)))
     if appends:
         before = machine.variables.get(name, ("",))
         values = tuple(bounded(old + new) for old in before for new in values)
@@ -90,11 +91,14 @@ def declare(machine: Machine, node: Node) -> None:
 
 def _declare_dynamic(machine: Machine, child: Node) -> None:
     """``export "$name=$value"``: the text decides what is assigned."""
-    for found in machine.rounds(lambda: words.fields(machine, child)):
+
+    def assign_each(found: list[str]) -> None:
         for word in found:
             name, equals, value = word.partition("=")
             if equals and name.isidentifier():
                 set_variable(machine, name, (value,))
+
+    machine.each_round(lambda: words.fields(machine, child), assign_each)
 
 
 def unset(machine: Machine, node: Node) -> None:

@@ -14,12 +14,10 @@ from suture_safety.bash.values import ANY, MANY, UNKNOWN, is_known, normal_path,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tree_sitter import Node
-
     from suture_safety.bash.command import Command
-    from suture_safety.bash.machine import Machine
+    from suture_safety.bash.machine import Machine, Nodes
 
-    Builtin = Callable[[Machine, Command, list[Node]], Stream | None]
+    Builtin = Callable[[Machine, Command, Nodes], Stream | None]
 
 SILENT = Stream("")
 _TRUSTED_SOURCES = re.compile(
@@ -29,7 +27,7 @@ _TRUSTED_SOURCES = re.compile(
 _SIGNALS = re.compile(r"(SIG)?[A-Z]+\d*|\d+")
 
 
-def _eval(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _eval(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     code = " ".join(command.arguments)
     machine.collector.add(
         "dynamic.eval",
@@ -38,10 +36,10 @@ def _eval(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
         "Run the command itself; use an array for arguments that vary.",
         command.place,
     )
-    return run_code(machine, code, command, nodes[-1] if len(command.arguments) == 1 else None, quiet=True)
+    return run_code(machine, code, command, nodes()[-1] if len(command.arguments) == 1 else None, quiet=True)
 
 
-def _source(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _source(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     name = command.arguments[0] if command.arguments else ANY
     if name in machine.process_sources:
         return run_code(
@@ -62,21 +60,21 @@ def _source(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     return SILENT
 
 
-def _set(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _set(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     machine.trail.set_options(command.arguments)
     if "--" in command.arguments:
         machine.arguments = command.arguments[command.arguments.index("--") + 1 :]
     return SILENT
 
 
-def _shift(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _shift(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     if machine.arguments is not None:
         count = int(command.arguments[0]) if command.arguments and command.arguments[0].isdecimal() else 1
         machine.arguments = machine.arguments if MANY in machine.arguments else machine.arguments[count:]
     return SILENT
 
 
-def _read(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _read(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     names = [word for word in command.operands if word.isidentifier()]
     stdin = command.stdin or machine.input
     if stdin is None and not command.has("-t", "-u"):
@@ -95,7 +93,7 @@ def _read(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     return SILENT
 
 
-def _read_array(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _read_array(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     for name in command.operands[-1:] or ["MAPFILE"]:
         known = command.stdin is not None and is_known(command.stdin.text)
         machine.arrays[name] = command.stdin.text.splitlines()[:200] if known and command.stdin else [MANY]
@@ -103,7 +101,7 @@ def _read_array(machine: Machine, command: Command, nodes: list[Node]) -> Stream
     return SILENT
 
 
-def _cd(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _cd(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     target = command.operands[0] if command.operands else ANY
     path = normal_path(target, machine.cwd)
     # Without `set -e` or `&&` the script goes on where it was when cd fails.
@@ -114,19 +112,20 @@ def _cd(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     return SILENT
 
 
-def _trap(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _trap(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     words = command.operands
     if len(words) >= 2 and words[0] not in ("", "-") and not _SIGNALS.fullmatch(words[0]):
         if words[0].strip() in machine.functions:
             machine.functions_at_exit.append(words[0].strip())
         else:
             before = machine.scope()
-            run_code(machine, words[0], command, nodes[1] if len(nodes) > 1 else None, quiet=True)
+            origins = nodes()
+            run_code(machine, words[0], command, origins[1] if len(origins) > 1 else None, quiet=True)
             machine.restore(before)
     return SILENT
 
 
-def _alias(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _alias(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     for word in command.arguments:
         name, equals, value = word.partition("=")
         if equals and value.strip():
@@ -134,7 +133,7 @@ def _alias(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
     return SILENT
 
 
-def _printf(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _printf(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     words = command.arguments
     if len(words) >= 3 and words[0] == "-v":
         if words[1].isidentifier():
@@ -143,17 +142,17 @@ def _printf(machine: Machine, command: Command, nodes: list[Node]) -> Stream | N
     return None
 
 
-def _command(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _command(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     return Stream(ANY) if command.arguments[:1] in (["-v"], ["-V"]) else None
 
 
-def _getopts(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _getopts(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     for name in ("OPTARG", *command.operands[1:2]):
         forget(machine, name)
     return SILENT
 
 
-def _quiet(machine: Machine, command: Command, nodes: list[Node]) -> Stream:
+def _quiet(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     return SILENT
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from suture_safety.bash.machine import Stream
+    from suture_safety.rulebook import Program
 
 
 class Redirect(NamedTuple):
@@ -23,7 +24,7 @@ class Redirect(NamedTuple):
     node: Node
 
 
-NO_VALUES: frozenset[str] = frozenset()
+_NO_VALUES: frozenset[str] = frozenset()
 
 
 class Command:
@@ -32,24 +33,11 @@ class Command:
     Options and paths are worked out when a rule first asks: most commands meet no rule.
     """
 
-    __slots__ = (
-        "_joined",
-        "_operands",
-        "_options",
-        "_outputs",
-        "_paths",
-        "arguments",
-        "assigns",
-        "cwd",
-        "name",
-        "node",
-        "piped",
-        "place",
-        "redirects",
-        "stdin",
-        "valued",
-        "wrappers",
-    )
+    _options: dict[str, str] | None = None
+    _operands: list[str]
+    _joined: str | None = None
+    _paths: list[str] | None = None
+    _outputs: list[str] | None = None
 
     def __init__(
         self,
@@ -63,9 +51,9 @@ class Command:
         assigns: tuple[str, ...] = (),
         cwd: str | None = None,
         piped: bool = False,
-        valued: frozenset[str] = NO_VALUES,
+        program: Program | None = None,
     ) -> None:
-        """``valued``: the options of this program that take the next word as their value."""
+        """``program``: what is known of it, ``None`` where nothing is."""
         self.name = name
         self.arguments = arguments
         self.node = node
@@ -76,12 +64,12 @@ class Command:
         self.assigns = assigns
         self.cwd = cwd
         self.piped = piped
-        self.valued = valued
-        self._options: dict[str, str] | None = None
-        self._operands: list[str] = []
-        self._joined: str | None = None
-        self._paths: list[str] | None = None
-        self._outputs: list[str] | None = None
+        self.program = program
+
+    @property
+    def valued(self) -> frozenset[str]:
+        """The options that take the next word as their value."""
+        return self.program.valued if self.program else _NO_VALUES
 
     @property
     def options(self) -> dict[str, str]:
@@ -122,37 +110,41 @@ class Command:
         for name in names:
             if name in options:
                 return True
-        return any(
-            given.startswith("--") and len(given) > 4 and name.startswith(given)
-            for given in options
-            for name in names
-            if name.startswith("--")
-        )
+        for given in options:
+            if given.startswith("--") and len(given) > 4:
+                for name in names:
+                    if name.startswith(given):
+                        return True
+        return False
 
     def _parse(self) -> dict[str, str]:
         options: dict[str, str] = {}
         operands: list[str] = []
+        valued = self.valued
         words = iter(self.arguments)
         for word in words:
-            if len(word) < 2 or word[0] != "-":
+            if word[:1] != "-" or word == "-":
                 operands.append(word)
             elif word == "--":
                 operands.extend(words)
-            elif word in self.valued:
+            elif word in valued:
                 options[word] = next(words, "")
             elif word.startswith("--"):
                 name, _, value = word.partition("=")
                 options[name] = value
             else:
-                self._cluster(word, options, words)
+                self._cluster(word, options, words, valued)
         self._options, self._operands = options, operands
         return options
 
-    def _cluster(self, word: str, options: dict[str, str], words: Iterator[str]) -> None:
+    @staticmethod
+    def _cluster(word: str, options: dict[str, str], words: Iterator[str], valued: frozenset[str]) -> None:
         options[word] = ""  # some programs have long options with one dash
+        if len(word) == 2:
+            return
         for position, letter in enumerate(word[1:], start=2):
             flag = f"-{letter}"
-            if flag in self.valued:
+            if flag in valued:
                 options[flag] = word[position:] or next(words, "")
                 return
             options.setdefault(flag, "")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _HARMLESS = re.compile(r"/dev/(null|stdout|stderr|stdin|tty|zero|full|fd/\d+)|/proc/self/fd/\d+|-")
 _TEMPORARY = re.compile(r"/(?:var/)?tmp/")
-_TEMPORARY = re.compile(r"/(?:var/)?tmp/")
 _URL = re.compile(r"(https?|ftp|sftp|ssh|git)://(?:[^/@\s]*@)?(\[[^\]]+\]|[^/:\s?#]+)(?::(\d+))?")
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "sftp": 22, "ssh": 22, "git": 9418}
 _SOCKET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/(.+)")
@@ -33,7 +32,7 @@ def note(machine: Machine, command: Command, path: str) -> None:
             wrote(machine, redirect.target, machine.place(redirect.node), command.cwd)
     if not name:
         return
-    program = machine.rules.programs.get(name)
+    program = command.program
     if program is None:
         found.executes.setdefault(path)
         found.complete = False

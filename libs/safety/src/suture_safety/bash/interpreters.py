@@ -12,12 +12,10 @@ from suture_safety.bash.values import ANY, UNKNOWN, is_known, normal_path, shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tree_sitter import Node
-
     from suture_safety.bash.command import Command
-    from suture_safety.bash.machine import Machine
+    from suture_safety.bash.machine import Machine, Nodes
 
-    Interpreter = Callable[[Machine, Command, list[Node]], Stream | None]
+    Interpreter = Callable[[Machine, Command, Nodes], Stream | None]
 
 _ESCAPES_AWK = re.compile(r"\bsystem\s*\(|\|\s*\"|\|\s*getline|\"\s*\|\s*getline|print\s[^;}]*\|\s*\"")
 _CODE_OPTIONS = {"python": "-c", "perl": "-e", "ruby": "-e", "node": "-e", "php": "-r", "lua": "-e"}
@@ -28,7 +26,7 @@ _SHELL_CALL = re.compile(
 _BACKTICKS = re.compile(r"`([^`]+)`|(?:qx|%x)[{(/]([^})/]+)")
 
 
-def _python(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _python(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     code = _code(machine, command, "-c")
     if code is None:
         return None
@@ -43,13 +41,12 @@ def _python(machine: Machine, command: Command, nodes: list[Node]) -> Stream | N
     return Stream(ANY)
 
 
-def _place_of(machine: Machine, command: Command, nodes: list[Node], code: str) -> tuple[int, int]:
-    for node in nodes:
+def _place_of(machine: Machine, command: Command, nodes: Nodes, code: str) -> tuple[int, int]:
+    for node in nodes():
         if node.type in ("raw_string", "string") and (node.text or b"")[1:-1] == code.encode(
             "utf-8", "replace"
         ):
-            row, column = machine.unit.start(node)
-            return machine.unit.place_at(row, column + 1, node.start_byte + 1)
+            return machine.unit.place_at(node.start_byte + 1)
     if command.stdin is not None and command.stdin.place is not None:
         return command.stdin.place
     return command.place
@@ -105,7 +102,7 @@ def _dynamic(machine: Machine, command: Command, language: str) -> None:
     )
 
 
-def _foreign(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _foreign(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     language = re.sub(r"[\d.]+$", "", command.name)
     code = _code(machine, command, _CODE_OPTIONS.get(language, "-e"))
     if code is None:
@@ -125,7 +122,7 @@ def _foreign(machine: Machine, command: Command, nodes: list[Node]) -> Stream | 
     return Stream(ANY)
 
 
-def _awk(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _awk(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     program = next((word for word in command.operands), "")
     if _ESCAPES_AWK.search(program):
         machine.collector.add(
@@ -140,7 +137,7 @@ def _awk(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None
     return None
 
 
-def _database(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _database(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     code = next(
         (command.options[o] for o in ("-c", "--command", "-e", "--execute", "-Q") if command.options.get(o)),
         None,
@@ -168,7 +165,7 @@ def _database(machine: Machine, command: Command, nodes: list[Node]) -> Stream |
     return Stream(ANY)
 
 
-def _kubectl(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def _kubectl(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     applies = (
         command.operands[:1] in (["apply"], ["create"], ["replace"]) and command.options.get("-f") == "-"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from suture_safety.bash.swallowed import misread_backquotes
 from suture_safety.bash.tree import Unit, first_error, read, text_of
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from suture_safety.collector import Collector
     from suture_safety.rulebook import Rulebook
 
+    Nodes = Callable[[], list[Node]]
+    """Gives the node of each word of a command, where somebody asks."""
+
+T = TypeVar("T")
 MAX_VALUES = 16
 _MAX_ROUNDS = 64
+_SUBSTITUTION = re.compile(rb"\$\(|[<>]\(|`")
 _MAX_NESTED = 8
 
 
@@ -83,29 +89,35 @@ class Machine:
         self._widened = False
 
     def choose(self, key: str, options: tuple[str, ...]) -> str:
-        """One of the options; ``rounds`` sees to it that each gets its turn."""
+        """One of the options; ``each_round`` sees to it that each gets its turn."""
         if self._widened:
             return _joined(options)[0]
         self._pending[key] = len(options)
         return options[self._choice.get(key, 0) % len(options)]
 
-    def rounds(self, evaluate: Callable[[], list[str]]) -> Iterator[list[str]]:
-        """What ``evaluate`` gives for each combination of the values that it uses."""
+    def each_round(self, evaluate: Callable[[], list[str]], use: Callable[[list[str]], T]) -> list[T]:
+        """What ``use`` makes of what ``evaluate`` gives for each combination of the values that it uses."""
         outer = self._choice, self._pending, self._widened
         self._choice, self._pending, self._widened = {}, {}, False
         try:
-            yield evaluate()
+            made = [use(evaluate())]
             if self._pending:
-                keys, sizes = list(self._pending), list(self._pending.values())
-                combinations = product(*(range(size) for size in sizes))
-                for combination in islice(combinations, 1, _MAX_ROUNDS):
-                    self._choice = dict(zip(keys, combination, strict=True))
-                    yield evaluate()
-                if next(combinations, None) is not None:
-                    self._widened = True
-                    yield evaluate()
+                made += self._further_rounds(evaluate, use)
+            return made
         finally:
             self._choice, self._pending, self._widened = outer
+
+    def _further_rounds(
+        self, evaluate: Callable[[], list[str]], use: Callable[[list[str]], T]
+    ) -> Iterator[T]:
+        keys, sizes = list(self._pending), list(self._pending.values())
+        combinations = product(*(range(size) for size in sizes))
+        for combination in islice(combinations, 1, _MAX_ROUNDS):
+            self._choice = dict(zip(keys, combination, strict=True))
+            yield use(evaluate())
+        if next(combinations, None) is not None:
+            self._widened = True
+            yield use(evaluate())
 
     def narrow(self, name: str) -> None:
         """From here on the variable is known not to be empty."""
@@ -185,6 +197,8 @@ class Machine:
 
     def visit_substitutions(self, node: Node) -> None:
         """Runs every substitution in a node whose own value does not matter."""
+        if not _SUBSTITUTION.search(node.text or b""):
+            return
         stack = [node]
         while stack:
             one = stack.pop()

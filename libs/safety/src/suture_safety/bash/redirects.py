@@ -10,6 +10,7 @@ from suture_safety.bash.command import Redirect
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY, TOKEN
+from suture_safety.bash.word_templates import redirection_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,9 +37,12 @@ _BACKSLASH = re.compile(r"\\([$`\\\n])")
 def spilled_words(pieces: list[Node]) -> list[Node]:
     """Words of the command that the grammar takes for further targets: ``rm -rf 2>/dev/null /``."""
     found: list[Node] = []
-    starts = {piece.start_byte for piece in pieces}
+    starts: set[int] | None = None
     for piece in pieces:
+        if redirection_template(piece.text or b"") is not None:
+            continue
         if piece.type == "file_redirect":
+            starts = starts or {other.start_byte for other in pieces}
             targets = [
                 child for child in piece.children if child.is_named and child.type != "file_descriptor"
             ]
@@ -63,6 +67,10 @@ def read_redirects(machine: Machine, nodes: Iterable[Node]) -> tuple[Redirect, .
 
 
 def _read(machine: Machine, node: Node) -> Redirect:
+    template = redirection_template(node.text or b"")
+    if template is not None:
+        target = words.filled_text(machine, template.target)
+        return Redirect(template.operator, template.descriptor, target, node)
     operator, descriptor, target = "", "", ""
     for child in node.children:
         if child.type == "file_descriptor":
@@ -81,8 +89,7 @@ def from_here_string(machine: Machine, node: Node) -> Stream:
     word = next((child for child in node.children if child.is_named), None)
     if word is None:
         return Stream()
-    row, column = machine.unit.start(word)
-    place = machine.unit.place_at(row, column + (word.type in ("raw_string", "string")), word.start_byte)
+    place = machine.unit.place_at(word.start_byte + (word.type in ("raw_string", "string")))
     return Stream(words.text(machine, word) + "\n", (), place)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from suture_safety.bash.command import Command
-    from suture_safety.bash.machine import Machine
+    from suture_safety.bash.machine import Machine, Nodes
 
 SHELLS = ("bash", "sh", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "fish")
 DOWNLOADERS = frozenset(
@@ -52,8 +52,7 @@ def run_code(
         )
     place, exact = command.place, False
     if node is not None and node.type in ("raw_string", "string") and text_of(node)[1:-1] == code:
-        row, column = machine.unit.start(node)
-        place, exact = machine.unit.place_at(row, column + 1, node.start_byte + 1), machine.unit.exact
+        place, exact = machine.unit.place_at(node.start_byte + 1), machine.unit.exact
     elif stdin is not None and stdin.place is not None:
         place, exact = stdin.place, machine.unit.exact
     return machine.run_text(code, place, exact)
@@ -78,7 +77,7 @@ def _unreadable(machine: Machine, command: Command, sources: tuple[str, ...]) ->
     return Stream(ANY)
 
 
-def run_shell(machine: Machine, command: Command, nodes: list[Node]) -> Stream | None:
+def run_shell(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     """``bash -c CODE``, ``bash FILE``, ``… | bash``, ``bash <(…)``."""
     words = command.arguments
     for position, word in enumerate(words):
@@ -86,8 +85,9 @@ def run_shell(machine: Machine, command: Command, nodes: list[Node]) -> Stream |
             code = next((w for w in words[position + 1 :] if not w.startswith("-")), None)
             if code is None:
                 return _unreadable(machine, command, ())
-            node = nodes[words.index(code, position + 1) + 1] if len(nodes) == len(words) + 1 else None
-            return _with_arguments(machine, code, command, node, words[words.index(code, position + 1) + 2 :])
+            place, origins = words.index(code, position + 1) + 1, nodes()
+            node = origins[place] if len(origins) == len(words) + 1 else None
+            return _with_arguments(machine, code, command, node, words[place + 1 :])
         if word in ("-o", "+o", "-O"):
             continue
         if not word.startswith(("-", "+")) and (

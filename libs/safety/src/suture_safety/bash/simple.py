@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from suture_safety.bash import effects, words
 from suture_safety.bash.assignments import assign
 from suture_safety.bash.builtins import BUILTINS
-from suture_safety.bash.command import NO_VALUES, Command, Redirect
+from suture_safety.bash.command import Command, Redirect
 from suture_safety.bash.functions import call
 from suture_safety.bash.interpreters import INTERPRETERS
 from suture_safety.bash.machine import Stream
@@ -18,6 +19,7 @@ from suture_safety.bash.outputs import printed
 from suture_safety.bash.redirects import from_here_document, from_here_string, read_redirects, spilled_words
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY, bounded, is_known, normal_path, shown
+from suture_safety.bash.word_templates import command_template
 from suture_safety.bash.wrappers import unwrap
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from suture_safety.bash.machine import Machine
+    from suture_safety.bash.word_templates import Word
 
 SILENT = Stream("")
 _MAX_WRAPPERS = 20
 _MADE_HERE = re.compile(r"\.{1,2}/|(?:/var)?/tmp/|/dev/shm/|/home/")
+_OPENINGS = ("{", "!", "(")
 _GLOB = re.compile(r"[*?\[]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PLAIN_WORDS = re.compile(r"[\w ./:=,@%+-]*")
@@ -37,8 +41,37 @@ _PLAIN_WORDS = re.compile(r"[\w ./:=,@%+-]*")
 
 def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iterable[Node]) -> Stream:
     """Runs a ``command`` node; ``pieces`` are the redirections that stand around it."""
-    parts: list[Node] = []
     redirected = list(pieces)
+    template = command_template(node.text or b"")
+    if template is None or (redirected and _spills(machine, node, redirected)):
+        return _run_tree(machine, node, stdin, redirected)
+    redirects = read_redirects(machine, redirected) if redirected else ()
+    stdin = _from_file(machine, redirects, stdin) if redirects else stdin
+    streams = machine.each_round(
+        lambda: _filled(machine, template),
+        lambda found: execute(machine, found, None, node, redirects, stdin),
+    )
+    return _one_of(streams)
+
+
+def _filled(machine: Machine, template: tuple[Word, ...]) -> list[str]:
+    found: list[str] = []
+    for word in template:
+        if isinstance(word, str):
+            found.append(word)
+        else:
+            found += words.filled(machine, word)
+    return found
+
+
+def _spills(machine: Machine, node: Node, redirected: list[Node]) -> bool:
+    """Whether words of the command stand among its redirections."""
+    return bool(_lost_words(machine, node, redirected) or spilled_words(redirected))
+
+
+def _run_tree(machine: Machine, node: Node, stdin: Stream | None, redirected: list[Node]) -> Stream:
+    """Runs a command that its text alone does not tell."""
+    parts: list[Node] = []
     lost = _lost_words(machine, node, redirected)
     assigns: list[str] = []
     before = None
@@ -105,20 +138,37 @@ def _run_words(
         found: list[str] = []
         for part in parts:
             given = words.fields(machine, part)
-            found.extend(given)
+            found += given
             nodes.extend([part] * len(given))
-        found.extend(lost)
+        found += lost
         nodes.extend([node] * len(lost))
         return found
 
-    streams = [
-        execute(machine, found, list(nodes), node, redirects, stdin, assigns)
-        for found in machine.rounds(evaluate)
-    ]
-    if len(streams) == 1:
-        return streams[0]
-    same = len({stream.text for stream in streams}) == 1
-    return streams[0]._replace(text=streams[0].text if same else ANY)
+    streams = machine.each_round(
+        evaluate, lambda found: execute(machine, found, list(nodes), node, redirects, stdin, assigns)
+    )
+    return _one_of(streams)
+
+
+def _one_of(streams: list[Stream]) -> Stream:
+    """What a command prints, whichever of its rounds is the one that comes."""
+    first = streams[0]
+    if all(stream.text == first.text for stream in streams):
+        return first
+    return first._replace(text=ANY)
+
+
+def _word_nodes(machine: Machine, node: Node, nodes: list[Node] | None) -> list[Node]:
+    """The node of each word; those of a command that was read from its text are seldom asked for."""
+    if nodes is not None:
+        return nodes
+    name, *parts = (child for child in node.children if child.type != "comment")
+    return [part for part in (*name.children, *parts) for _ in words.fields(machine, part)]
+
+
+def _is_plain(name: str, nodes: list[Node]) -> bool:
+    """Whether a word stands as it is: a quoted name, as in \\rm, is never an alias."""
+    return not nodes or nodes[0].text == name.encode()
 
 
 def _from_file(machine: Machine, redirects: tuple[Redirect, ...], stdin: Stream | None) -> Stream | None:
@@ -132,41 +182,40 @@ def _from_file(machine: Machine, redirects: tuple[Redirect, ...], stdin: Stream 
 def execute(
     machine: Machine,
     found: list[str],
-    nodes: list[Node],
+    nodes: list[Node] | None,
     node: Node,
     redirects: tuple[Redirect, ...],
     stdin: Stream | None,
     assigns: tuple[str, ...] = (),
 ) -> Stream:
-    """Runs words as a command, through all its wrappers; gives what it prints."""
+    """Runs words as a command, through all its wrappers; gives what it prints.
+
+    ``nodes``: the node of each word; ``None`` when they are the children of ``node``.
+    """
     wrappers: tuple[str, ...] = ()
     while found:
         # Every rule looks at each word and redirection: a command with many takes as long as many commands.
         machine.budget.step(1 + (len(found) + len(redirects)) // 16)
         name = found[0]
         place = machine.place(nodes[0] if nodes else node)
-        if words.is_dynamic(name) or (_GLOB.search(name) and name not in ("[", "[[")):
+        base = _program(name)
+        if base is None:
             _unresolved(machine, place, name)
             return Stream(ANY)
-        # A quoted name, as in \rm, is never an alias.
-        if name in machine.aliases and not wrappers and (not nodes or nodes[0].text == name.encode()):
-            if not _PLAIN_WORDS.fullmatch(machine.aliases[name]):
-                return _run_alias(
-                    machine, found, Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)
-                )
-            found = [*machine.aliases[name].split(), *found[1:]]
-            name = found[0]
-        if name in ("{", "!", "("):
-            found, nodes = found[1:], nodes[1:]
+        if not wrappers:
+            if name in machine.aliases and _is_plain(name, _word_nodes(machine, node, nodes)):
+                if not _PLAIN_WORDS.fullmatch(machine.aliases[name]):
+                    return _run_alias(
+                        machine, found, Command(":", [], node, place, redirects, stdin, cwd=machine.cwd)
+                    )
+                found = [*machine.aliases[name].split(), *found[1:]]
+                name = found[0]
+                base = name.rsplit("/", 1)[-1] or name
+            if name in machine.functions:
+                return call(machine, name, found[1:], stdin)
+        if name in _OPENINGS or (wrappers and _ASSIGNMENT.match(name)):
+            found, nodes = found[1:], _word_nodes(machine, node, nodes)[1:]
             continue
-        if name in machine.functions and not wrappers:
-            return call(machine, name, found[1:], stdin)
-        if wrappers and _ASSIGNMENT.match(name):
-            found, nodes = found[1:], nodes[1:]
-            continue
-        base = name.rsplit("/", 1)[-1] or name
-        program = machine.rules.programs.get(base)
-        valued = program.valued if program else NO_VALUES
         command = Command(
             base,
             found[1:],
@@ -178,16 +227,25 @@ def execute(
             assigns,
             machine.cwd,
             machine.piped,
-            valued,
+            machine.rules.programs.get(base),
         )
         stream, inner = _run_one(machine, command, name, nodes)
         if inner is None or len(wrappers) > _MAX_WRAPPERS:
             return _through_redirects(machine, command, stream)
+        nodes = _word_nodes(machine, node, nodes)
         nodes = nodes[-len(inner) :] if inner == found[-len(inner) :] else [node] * len(inner)
         found, wrappers = inner, (*wrappers, base)
         # Only the outermost command carries the redirections: they apply once.
         redirects, stdin = (), command.stdin
     return SILENT
+
+
+@lru_cache(512)
+def _program(name: str) -> str | None:
+    """The base name of the program that a command's first word names, ``None`` where that cannot be told."""
+    if words.is_dynamic(name) or (_GLOB.search(name) and name not in ("[", "[[")):
+        return None
+    return name.rsplit("/", 1)[-1] or name
 
 
 def _run_alias(machine: Machine, found: list[str], command: Command) -> Stream:
@@ -206,14 +264,14 @@ def _run_alias(machine: Machine, found: list[str], command: Command) -> Stream:
 
 
 def _run_one(
-    machine: Machine, command: Command, path: str, nodes: list[Node]
+    machine: Machine, command: Command, path: str, nodes: list[Node] | None
 ) -> tuple[Stream, list[str] | None]:
     machine.trail.saw(command)
     machine.rules.check(machine.collector, command)
     effects.note(machine, command, path)
     builtin = BUILTINS.get(command.name) or INTERPRETERS.get(command.name)
     if builtin is not None:
-        stream = builtin(machine, command, nodes)
+        stream = builtin(machine, command, partial(_word_nodes, machine, command.node, nodes))
         if stream is not None:
             return stream, None
     inner = unwrap(machine, command)
@@ -242,8 +300,7 @@ def _unseen(machine: Machine, command: Command, path: str) -> None:
 
 
 def _through_redirects(machine: Machine, command: Command, stream: Stream) -> Stream:
-    source = command.name
-    secret = stream.secret
+    source, secret = command.name, stream.secret
     if machine.piped and not secret:
         secret = next(filter(machine.rules.is_credential, command.paths), "")
     sources = (source,) if not stream.sources else tuple(dict.fromkeys((*stream.sources, source)))

@@ -189,8 +189,7 @@ def _for(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     def evaluate() -> list[str]:
         return [word for value in values for word in words.fields(machine, value)]
 
-    for found in machine.rounds(evaluate):
-        items.extend(found)
+    machine.each_round(evaluate, items.extend)
     body = node.child_by_field_name("body")
     if variable is not None and body is not None:
         if not any(child.type == "in" for child in node.children):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_left
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _QUICK_BYTES = 4_000
 _MAX_MENDED = 30
+_NEWLINE = re.compile(rb"\n")
 _QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
 
 
@@ -35,23 +36,18 @@ def read(
     """The unit and its tree's root. Raises ``BoundExceeded`` when parsing takes longer than there is time."""
     source = text.encode("utf-8", "replace")
     root = _parse(source, budget)
-    joined: tuple[int, ...] = ()
     if may_be_swallowed(source):
-        root, joined = _separate(source, root, budget)
-    return Unit(source, *place, exact=exact, joined=joined), root
+        root = _separate(source, root, budget)
+    return Unit(source, *place, exact=exact), root
 
 
-def _separate(
-    source: bytes, root: tree_sitter.Node, budget: Budget
-) -> tuple[tree_sitter.Node, tuple[int, ...]]:
-    """The tree in which each command ends where bash ends it, and the line ends that became ``;`` for it."""
-    joined: list[int] = []
+def _separate(source: bytes, root: tree_sitter.Node, budget: Budget) -> tree_sitter.Node:
+    """The tree in which each command ends where bash ends it; line ends became ``;`` for it."""
     for _ in range(_MAX_MENDED):
         budget.check()
-        source, ends = separated(source, root)
-        if not ends:
-            return root, tuple(sorted(joined))
-        joined += ends
+        source, mended = separated(source, root)
+        if not mended:
+            return root
         root = _parse(source, budget)
     raise BoundExceeded("bounds.steps", "has lines of which it cannot be told where their commands end")
 
@@ -102,33 +98,31 @@ class Unit:
     """One parsed text: the script, or code nested in it.
 
     ``line`` and ``column`` (from 1) are where its first character is; ``exact`` is false when the nested
-    text is not the source's own characters: then every finding is placed there. ``joined`` are the line ends
-    that were no line ends to the parser.
+    text is not the source's own characters: then every finding is placed there. Places are counted in
+    ``source``, which may have line ends that are none to the parser.
     """
 
     source: bytes
     line: int = 1
     column: int = 1
     exact: bool = True
-    joined: tuple[int, ...] = ()
-
-    def start(self, node: tree_sitter.Node) -> tuple[int, int]:
-        """Row and column of a node, from 0, in bytes, as the source has them."""
-        row, column = node.start_point
-        if self.joined and (before := bisect_left(self.joined, node.start_byte)):
-            row, column = row + before, min(column, node.start_byte - self.joined[before - 1] - 1)
-        return row, column
+    _line_starts: list[int] = field(default_factory=list, compare=False)
 
     def place(self, node: tree_sitter.Node) -> tuple[int, int]:
         """Line and column of a node, from 1, the column in characters."""
-        row, column = self.start(node)
-        return self.place_at(row, column, node.start_byte)
+        return self.place_at(node.start_byte)
 
-    def place_at(self, row: int, column: int, start_byte: int) -> tuple[int, int]:
+    def place_at(self, offset: int) -> tuple[int, int]:
+        """Line and column of the character that begins there."""
         if not self.exact:
             return self.line, self.column
+        starts = self._line_starts
+        if not starts:
+            starts += (0, *(newline.end() for newline in _NEWLINE.finditer(self.source)))
+        row = bisect_right(starts, offset) - 1
+        column = offset - starts[row]
         if column:
-            prefix = self.source[start_byte - column : start_byte]
+            prefix = self.source[offset - column : offset]
             if not prefix.isascii():
                 column = len(prefix.decode("utf-8", "replace"))
         return (self.line + row, column + 1) if row else (self.line, self.column + column)

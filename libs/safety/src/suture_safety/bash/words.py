@@ -18,48 +18,61 @@ from suture_safety.bash.values import (
     is_known,
     unescape,
 )
+from suture_safety.bash.word_templates import EXPANDED, LITERAL, QUOTED, word_template
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
     from suture_safety.bash.machine import Machine
+    from suture_safety.bash.word_templates import Word
 
-_PLAIN = re.compile(rb"[\w./:=,@%+#-]+")
 _BACKSLASH = re.compile(r"\\(\n|.)", re.DOTALL)
 _QUOTED_BACKSLASH = re.compile(r'\\([$`"\\\n])')
 
-QUOTED, EXPANDED, LITERAL = 0, 1, 2
 Piece = tuple["str | list[str]", int]
 """Text (or several words) and how it is treated: as it is, split on white space, open to brace expansion."""
 
 
 def fields(machine: Machine, node: Node) -> list[str]:
     """The words that one word of the source becomes: none, one or several."""
-    kind = node.type
-    if kind in ("word", "number"):
-        plain = _plain(node.text or b"")
-        if plain is not None:
-            return [plain]
-    elif kind == "raw_string":
-        return [text_of(node)[1:-1]]
+    template = word_template(node.text or b"")
+    if template is not None:
+        return filled(machine, template)
     pieces: list[Piece] = []
     _collect(machine, node, pieces)
     return _split(pieces, machine.variables.get("IFS", (" \t\n",))[0])
 
 
-@lru_cache(4_096)
-def _plain(source: bytes) -> str | None:
-    """The word that needs nothing done to it; scripts are made of a few hundred of them."""
-    return source.decode("ascii") if _PLAIN.fullmatch(source) else None
+def filled(machine: Machine, template: Word) -> list[str]:
+    """The words that a template becomes."""
+    if isinstance(template, str):
+        return [template]
+    pieces: list[Piece] = [
+        (parameters.variable(machine, part) if is_variable else part, mode)
+        for part, mode, is_variable in template
+    ]
+    return _split(pieces, machine.variables.get("IFS", (" \t\n",))[0])
 
 
 def text(machine: Machine, node: Node) -> str:
     """The word as one text, as in an assignment, where nothing is split."""
-    if node.type == "raw_string":
-        return text_of(node)[1:-1]
+    template = word_template(node.text or b"")
+    if template is not None:
+        return filled_text(machine, template)
     pieces: list[Piece] = []
     _collect(machine, node, pieces)
     return bounded("".join(" ".join(part) if isinstance(part, list) else part for part, _ in pieces))
+
+
+def filled_text(machine: Machine, template: Word) -> str:
+    """What a template becomes where nothing is split."""
+    if isinstance(template, str):
+        return template
+    return bounded(
+        "".join(
+            parameters.variable(machine, part) if is_variable else part for part, _, is_variable in template
+        )
+    )
 
 
 def _collect(machine: Machine, node: Node, out: list[Piece]) -> None:
