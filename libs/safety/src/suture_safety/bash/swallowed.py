@@ -71,6 +71,8 @@ def _on_one_line(root: Node, source: bytes) -> Iterator[tuple[Node, list[int]]]:
                 end = blank.end() if blank and left.type != "heredoc_redirect" else left.end_byte
                 if ends := [one.start() for one in _LINE_END.finditer(source, left.end_byte, end)]:
                     yield left, ends
+                    # What follows is not of this command: it is read anew, with its own keywords.
+                    break
 
 
 @cache
