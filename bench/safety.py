@@ -124,6 +124,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a folder of labelled samples, one JSON object a line")
     parser.add_argument("--show", metavar="TARGET", help="print the samples that miss this target")
+    parser.add_argument(
+        "--tools",
+        type=Path,
+        default=Path(".tools/peers/bin"),
+        help="where the checkers to compare speed with are",
+    )
     options = parser.parse_args()
     samples = list(read_samples(options.folder))
     validate("true", "bash")  # the rules are read once a process
@@ -135,7 +141,10 @@ def main() -> int:
             f"{row.texts:6} {share}  any {row.with_info / row.texts:6.1%}  {' | '.join(row.group)}",
             file=sys.stderr,
         )
-    result: dict[str, Any] = {"speed": speed(verdicts), "crashes": sum(v.worst == "crash" for v in verdicts)}
+    from bench.safety_speed import speed_ratios  # its peers read samples through this module
+
+    rates = speed(verdicts) | speed_ratios(verdicts, options.tools)
+    result: dict[str, Any] = {"speed": rates, "crashes": sum(v.worst == "crash" for v in verdicts)}
     missed = 0
     for target in TARGETS:
         measured = target.measure(verdicts)

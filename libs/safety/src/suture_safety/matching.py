@@ -112,7 +112,10 @@ def _no_option(names: list[str]) -> _Check:
 
 def _operand(pattern: re.Pattern[str]) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
-        return next((shown(word) for word in command.operands if pattern.search(word)), None)
+        for word in command.operands:
+            if pattern.search(word):
+                return shown(word)
+        return None
 
     return check
 
@@ -160,7 +163,10 @@ class _Wanted(NamedTuple):
 
 def _paths(wanted: _Wanted, truncates: bool) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
-        return next((shown(path) for path in command.paths if wanted.has(path, declared)), None)
+        for path in command.paths:
+            if wanted.has(path, declared):
+                return shown(path)
+        return None
 
     return check
 

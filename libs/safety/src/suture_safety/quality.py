@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from suture_safety.collector import Collector
 
 
+# The flag, what is said where it is missing, the remedy, and whether that is said at the first change.
+_REQUIREMENTS = (
+    ("shebang", "has no shebang", "Begin with #!/bin/bash.", False),
+    (
+        "error_handling",
+        "goes on after an error, or with unset variables",
+        "Begin with set -euo pipefail.",
+        False,
+    ),
+    ("backup", "changes something before it is backed up", "Copy the old state first.", True),
+    ("logging", "says nothing about what it does", "Print each step.", False),
+    ("validation", "does not check its last change", "Test the result at the end.", True),
+)
+
+
 def bash_quality(text: str, trail: Trail, collector: Collector) -> Quality:
     """Five requirements: shebang, error handling, backup before change, logging, validation after it."""
     changes = trail.first_change >= 0
@@ -21,34 +36,10 @@ def bash_quality(text: str, trail: Trail, collector: Collector) -> Quality:
         logging=trail.logs,
         validation=not changes or trail.last_check > trail.last_change,
     )
-    place = trail.change_place
-    for present, rule, message, remedy, where in (
-        (quality.shebang, "quality.shebang", "has no shebang", "Begin with #!/bin/bash.", (1, 1)),
-        (
-            quality.error_handling,
-            "quality.error-handling",
-            "goes on after an error, or with unset variables",
-            "Begin with set -euo pipefail.",
-            (1, 1),
-        ),
-        (
-            quality.backup,
-            "quality.backup",
-            "changes something before it is backed up",
-            "Copy the old state first.",
-            place,
-        ),
-        (quality.logging, "quality.logging", "says nothing about what it does", "Print each step.", (1, 1)),
-        (
-            quality.validation,
-            "quality.validation",
-            "does not check its last change",
-            "Test the result at the end.",
-            place,
-        ),
-    ):
-        if not present:
-            collector.add(rule, "info", message, remedy, where)
+    for name, message, remedy, at_change in _REQUIREMENTS:
+        if not getattr(quality, name):
+            rule = f"quality.{name.replace('_', '-')}"
+            collector.add(rule, "info", message, remedy, trail.change_place if at_change else (1, 1))
     return quality
 
 

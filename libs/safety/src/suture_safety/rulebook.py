@@ -113,7 +113,7 @@ class Rulebook:
         if sources_and_outputs and self._has_class(sources_and_outputs):
             for rule in self._of_redirects:
                 self._apply(rule, collector, command)
-        if self._works_elsewhere(command.name):
+        if _works_elsewhere(command):
             for rule in self._of_others:
                 self._apply(rule, collector, command)
 
@@ -122,11 +122,6 @@ class Rulebook:
 
     def _has_class(self, paths: Iterable[str]) -> bool:
         return any(map(self._classes.of, paths))
-
-    def _works_elsewhere(self, name: str) -> bool:
-        """Whether it may be a client of a service: it is not known as one that works on this machine."""
-        known = self.programs.get(name)
-        return known.state in _SERVICES if known else bool(name)
 
     def is_credential(self, path: str) -> bool:
         return "credentials" in self._classes.of(path)
@@ -144,6 +139,12 @@ class Rulebook:
             for value in values:
                 command = Command(name, [value], machine.here, machine.place(machine.here))
                 self._apply(rule, machine.collector, command)
+
+
+def _works_elsewhere(command: Command) -> bool:
+    """Whether it may be a client of a service: it is not known as one that works on this machine."""
+    known = command.program
+    return known.state in _SERVICES if known else bool(command.name)
 
 
 @cache

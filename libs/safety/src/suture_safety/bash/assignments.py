@@ -9,17 +9,25 @@ from suture_safety.bash import words
 from suture_safety.bash.machine import widened
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY, MANY, bounded, is_known
+from suture_safety.bash.word_templates import assignment_template
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
     from suture_safety.bash.machine import Machine
+    from suture_safety.bash.word_templates import Word
 
 _MAX_ITEMS = 500
 
 
 def assign(machine: Machine, node: Node) -> str | None:
     """Carries out one assignment; gives the variable's name."""
+    template = assignment_template(node.text or b"") if node.type == "variable_assignment" else None
+    if template is not None:
+        name, appends, word = template
+        machine.here = node
+        _assign_values(machine, name, _values(machine, word), appends)
+        return name
     target, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     if target is None:
         return None
@@ -47,6 +55,16 @@ def _assign_text(machine: Machine, name: str, value: Node | None, appends: bool)
         values: tuple[str, ...] = ("",)
     else:
         values = tuple(machine.each_round(lambda: [words.text(machine, value)], itemgetter(0)))
+    _assign_values(machine, name, values, appends)
+
+
+def _values(machine: Machine, word: Word) -> tuple[str, ...]:
+    if isinstance(word, str):
+        return (word,)
+    return tuple(machine.each_round(lambda: [words.filled_text(machine, word)], itemgetter(0)))
+
+
+def _assign_values(machine: Machine, name: str, values: tuple[str, ...], appends: bool) -> None:
     if appends:
         before = machine.variables.get(name, ("",))
         values = tuple(bounded(old + new) for old in before for new in values)

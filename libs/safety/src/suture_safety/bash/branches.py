@@ -25,6 +25,8 @@ _ALWAYS = re.compile(
     rb"|for\s*\(\([^;]*;\s*;[^;]*\)\)\s*;?"
 )
 _QUOTED = re.compile(rb"['\"\\\\$]")
+# A pipe, or what is sent to the background: not ``||``, ``&&``, ``>&`` or ``&>``.
+_FORKS = re.compile(rb"(?<!\|)\|(?!\|)|(?<![&>])&(?![&>])")
 _LEAVES = re.compile(rb"\b(?:break|return|exit|exec|die|fail\w*|abort\w*|fatal|kill)\b")
 
 
@@ -158,6 +160,8 @@ def never_ends(machine: Machine, loop: Node, body: Node) -> bool:
 
 def forks_itself(machine: Machine, body: Node, name: str) -> bool:
     """Whether a function's body starts itself in a pipe or in the background."""
+    if not _FORKS.search(body.text or b""):
+        return False
     stack = [body]
     while stack:
         node = stack.pop()

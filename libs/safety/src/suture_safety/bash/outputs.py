@@ -22,12 +22,27 @@ _TOKENS = frozenset(
     date nproc wc id uname hostname whoami logname arch tty uuidgen lsb_release
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
+# What most other programs print is never told: unless they are fed, they need no closer look.
+_PRINTERS = _TOKENS | {
+    "echo",
+    "printf",
+    "cat",
+    "mktemp",
+    "dirname",
+    "basename",
+    "realpath",
+    "readlink",
+    "pwd",
+}
+_UNTOLD = Stream()
 _FORMAT = re.compile(r"%[-+ #0]*[\d.*]*([a-zA-Z%])")
 
 
 def printed(machine: Machine, command: Command) -> Stream:
     """What a command writes to its standard output, ``ANY`` where that is not known."""
     name, stdin = command.name, command.stdin
+    if stdin is None and name not in _PRINTERS:
+        return _UNTOLD
     sources = stdin.sources if stdin else ()
     if name == "echo":
         return Stream(_echo(command), sources)

@@ -45,19 +45,26 @@ def run_all(machine: Machine, nodes: Iterable[Node], stdin: Stream | None) -> St
     printed = ""
     sources: tuple[str, ...] = ()
     for node in nodes:
-        if node.is_named and node.type != "comment":
-            stream = run(machine, node, stdin)
-            printed += stream.text
-            sources = stream.sources or sources
+        statement = _STATEMENTS.get(node.type)
+        if statement is None:
+            if not node.is_named or node.type == "comment":
+                continue
+            statement = _unknown
+        stream = _run(machine, statement, node, stdin)
+        printed += stream.text
+        sources = stream.sources or sources
     return Stream(bounded(printed), sources)
 
 
 def run(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
+    return _run(machine, _STATEMENTS.get(node.type, _unknown), node, stdin)
+
+
+def _run(machine: Machine, statement: Statement, node: Node, stdin: Stream | None) -> Stream:
     machine.budget.step()
     machine.depth += 1
     if machine.depth > MAX_DEPTH:
         raise BoundExceeded("bounds.depth", f"is nested deeper than {MAX_DEPTH} levels")
-    statement = _STATEMENTS.get(node.type, _unknown)
     stream = statement(machine, node, stdin)
     machine.depth -= 1
     return stream

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _BACKUP_NAME = re.compile(r"(?i)bak|backup|orig\b|\.old\b|\.save\b|snapshot|\.prev\b|rollback|\.before")
 _IN_PLACE = re.compile(r"-\w*i.+|--in-place=")
+_COPIERS = frozenset(("cp", "mv", "install", "rsync", "tar", "gzip", "ln"))
 _DUMPERS = {"pg_dump", "pg_dumpall", "mysqldump", "etcdctl", "btrfs", "lvcreate", "zfs", "restic", "borg"}
 _CHECKS = frozenset(
     """
@@ -74,10 +75,12 @@ class Trail:
 
 def _is_backup(command: Command) -> bool:
     name, words = command.name, command.arguments
-    if name in ("cp", "mv", "install", "rsync", "tar", "gzip", "ln"):
+    if name in _COPIERS:
         return any(_BACKUP_NAME.search(word) for word in words) or (name in ("tar", "rsync"))
-    if name in _DUMPERS or (name == "sed" and any(map(_IN_PLACE.match, words))):
-        return name in _DUMPERS or any(word.startswith(("--in-place=", "-i.")) for word in words)
+    if name in _DUMPERS:
+        return True
+    if name == "sed" and any(map(_IN_PLACE.match, words)):
+        return any(word.startswith(("--in-place=", "-i.")) for word in words)
     if command.redirects and any(_BACKUP_NAME.search(shown(target)) for target in command.outputs):
         return True
     return _named_backup(name)

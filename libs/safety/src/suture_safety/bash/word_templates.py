@@ -23,13 +23,14 @@ _PART = re.compile(
     rb"|'(?P<single>[^']*)'"
     # A backslash stays before all but these, as does a dollar that nothing can follow.
     rb'|"(?P<double>(?:[^"`\\]|\\[^$`"\\\n])*)"'
-    rb"|\$(?P<variable>[A-Za-z_]\w*)|\$\{(?P<braced>[A-Za-z_]\w*)\}"
+    rb"|\$(?P<variable>[A-Za-z_]\w*|\d(?!\w))|\$\{(?P<braced>[A-Za-z_]\w*|\d)\}"
 )
-_VARIABLE = re.compile(rb"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+_VARIABLE = re.compile(rb"\$(?:([A-Za-z_]\w*|\d(?!\w))|\{([A-Za-z_]\w*|\d)\})")
 _DOLLAR_OF_MORE = re.compile(rb"\$(?![ /|]|\Z)")
 _BETWEEN_WORDS = re.compile(rb"(?:[ \t]|\\\n)+")
 # What stands first may also be an assignment or a keyword: only what is surely a command's name.
-_COMMAND_NAME = re.compile(rb"[\w./:@%+-]+(?=[ \t\\]|$)|[\"']|\$\{?[A-Za-z_]")
+_COMMAND_NAME = re.compile(rb"[\w./:@%+-]+(?=[ \t\\]|$)|[\"']|\$\{?\w")
+_ASSIGNED = re.compile(rb"([A-Za-z_]\w*)(\+?)=")
 _REDIRECTION = re.compile(rb"(\d*)(>>|>\||>&|&>>|&>|>|<)[ \t]*(?=[^<>&|()\s-])")
 
 
@@ -51,10 +52,16 @@ class RedirectionTemplate(NamedTuple):
     target: Word
 
 
+class AssignmentTemplate(NamedTuple):
+    name: str
+    appends: bool
+    value: Word
+
+
 T = TypeVar("T")
 
 
-def _remembered(read: Callable[[bytes], T | None]) -> Callable[[bytes], T | None]:
+def _remembered(read: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
     """Remembers what was read from short texts, which scripts repeat; long ones have no template."""
     known = lru_cache(_MAX_REMEMBERED)(read)
 
@@ -103,6 +110,19 @@ def redirection_template(source: bytes) -> RedirectionTemplate | None:
     if target is None:
         return None
     return RedirectionTemplate(operator[1].decode(), operator[2].decode(), target)
+
+
+@_remembered
+def assignment_template(source: bytes) -> AssignmentTemplate | None:
+    """An assignment of one word to a whole variable."""
+    assigned = _ASSIGNED.match(source)
+    if assigned is None:
+        return None
+    rest = source[assigned.end() :]
+    value = word_template(rest) if rest else ""
+    if value is None:
+        return None
+    return AssignmentTemplate(assigned[1].decode(), bool(assigned[2]), value)
 
 
 def _read_word(source: bytes, position: int) -> tuple[Word | None, int]:

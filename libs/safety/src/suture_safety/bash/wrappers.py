@@ -9,6 +9,8 @@ from suture_safety.bash.shells import run_code
 from suture_safety.bash.values import ANY, MANY, SOME, is_known
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine
 
@@ -17,31 +19,37 @@ _EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
 
 def unwrap(machine: Machine, command: Command) -> list[str] | None:
     """The words of the command inside, or ``None`` where this one is no wrapper."""
-    name = command.name
-    if name == "find":
-        return _find(machine, command)
-    if name == "xargs" or name == "parallel":
-        return _xargs(machine, command)
-    if name in ("su", "runuser"):
-        return _su(machine, command)
-    if name == "ssh":
-        return _ssh(machine, command)
-    if name == "watch":
-        run_code(machine, " ".join(_skip(command, 0)) or ANY, command, None)
-        return None
-    if name == "sudo" and command.has("-i", "-s") and not _skip(command, 0):
-        _login_shell(machine, command)
-        return None
-    if name in ("docker", "podman", "kubectl", "oc", "nerdctl"):
-        return _container(command)
-    if name == "flock" and "-c" in command.arguments:
-        code = command.arguments[command.arguments.index("-c") + 1 :]
-        run_code(machine, code[0] if code else ANY, command, None)
-        return None
-    program = machine.rules.programs.get(name)
+    unwrapper = _UNWRAPPERS.get(command.name)
+    if unwrapper is not None:
+        return unwrapper(machine, command)
+    return _after_options(command)
+
+
+def _after_options(command: Command) -> list[str] | None:
+    program = command.program
     if program is None or program.wraps is None:
         return None
     return _skip(command, program.wraps) or None
+
+
+def _watch(machine: Machine, command: Command) -> list[str] | None:
+    run_code(machine, " ".join(_skip(command, 0)) or ANY, command, None)
+    return None
+
+
+def _sudo(machine: Machine, command: Command) -> list[str] | None:
+    if command.has("-i", "-s") and not _skip(command, 0):
+        _login_shell(machine, command)
+        return None
+    return _after_options(command)
+
+
+def _flock(machine: Machine, command: Command) -> list[str] | None:
+    if "-c" in command.arguments:
+        code = command.arguments[command.arguments.index("-c") + 1 :]
+        run_code(machine, code[0] if code else ANY, command, None)
+        return None
+    return _after_options(command)
 
 
 def _skip(command: Command, skipped: int) -> list[str]:
@@ -126,7 +134,7 @@ def _ssh(machine: Machine, command: Command) -> list[str] | None:
     return None
 
 
-def _container(command: Command) -> list[str] | None:
+def _container(machine: Machine, command: Command) -> list[str] | None:
     words = command.arguments
     if "exec" not in words[:6] and "run" not in words[:6]:
         return None
@@ -140,3 +148,17 @@ def _container(command: Command) -> list[str] | None:
     while position < len(rest) and rest[position].startswith("-"):
         position += 2 if rest[position] in command.valued else 1
     return rest[position + 1 :] or None
+
+
+_UNWRAPPERS: dict[str, Callable[[Machine, Command], list[str] | None]] = {
+    "find": _find,
+    "xargs": _xargs,
+    "parallel": _xargs,
+    "su": _su,
+    "runuser": _su,
+    "ssh": _ssh,
+    "watch": _watch,
+    "sudo": _sudo,
+    "flock": _flock,
+    **dict.fromkeys(("docker", "podman", "kubectl", "oc", "nerdctl"), _container),
+}
