@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from agent_sdk import AgentSDK
+from suture_chassis.custody import seal
+from suture_contracts import ids
+from suture_contracts.custody import APPROVAL, VERDICT, Approval, Verdict
+from suture_contracts.leases import LEASE, Bundle, Lease
+from suture_contracts.script import Script, ScriptDocument
+
+NOW = datetime.now(UTC)
+WRITES = ("/srv/app/db.conf",)
 
 
 @dataclass
@@ -85,3 +95,59 @@ def pauses() -> list[float]:
 def agent(server: Server, pauses: list[float]) -> Iterator[AgentSDK]:
     with AgentSDK("agent-1", "the-key", server.address, timeout=5, retries=3, sleep=pauses.append) as made:
         yield made
+
+
+def _bundle(trust: Any, mode: str = "apply", **bent: Any) -> Bundle:
+    """A whole bundle; ``bent`` says what is otherwise: signers, fields, bytes, parts left out."""
+    document = ScriptDocument(script_type="bash", body="true", targets=("far",), writes=WRITES)
+    script = Script.of(ids.script_id(uuid4()), 1, document)
+    signed = {"script_id": script.script_id, "revision": 1}
+    approval_id = ids.approval_id(script.script_id, 1)
+
+    def sealed(by: str, kind: str, predicate: Any) -> Any:
+        return seal(
+            trust.signer(by),
+            subject_name="script",
+            subject_sha256=script.sha256,
+            predicate_type=kind,
+            predicate=predicate,
+        )
+
+    verdict = {
+        "ruleset": "0" * 64, "is_valid": True, "safety_score": 1.0, "reversibility": "exact", "at": NOW,
+    }  # fmt: skip
+    approval = {
+        "approval_id": approval_id, "mode": "automatic", "targets": ("far",), "not_before": NOW,
+        "not_after": NOW + timedelta(minutes=5), "expected": {"far": {"/srv/app/db.conf": "absent"}},
+    }  # fmt: skip
+    lease = {
+        "run_id": "run-1", "token": "t", "execution_id": ids.execution_id(approval_id), "mode": mode,
+        "target": "far", "agent": "agent", "seconds": 30.0,
+    }  # fmt: skip
+    parts = {
+        "verdict": sealed(
+            bent.get("verdict_by", "validator"),
+            VERDICT,
+            Verdict(**signed, **{**verdict, **bent.get("verdict", {})}),
+        ),
+        "approval": sealed(
+            bent.get("approval_by", "approver"),
+            APPROVAL,
+            Approval(**signed, **{**approval, **bent.get("approval", {})}),
+        ),
+        "lease": sealed(
+            bent.get("lease_by", "executor"), LEASE, Lease(**{**signed, **lease, **bent.get("lease", {})})
+        ),
+    }
+    sent = Script.of(script.script_id, 1, bent["other_bytes"]) if "other_bytes" in bent else script
+    return Bundle(script=sent, approval_id=approval_id, **{**parts, **bent.get("parts", {})})
+
+
+@pytest.fixture
+def make_bundle(trust: Any) -> Callable[..., Bundle]:
+    """Makes what an agent gets to run, see ``_bundle``."""
+
+    def made(mode: str = "apply", **bent: Any) -> Bundle:
+        return _bundle(trust, mode, **bent)
+
+    return made
