@@ -12,6 +12,7 @@ from suture_contracts.commands import Execute, ReportResult, Resume, Stop
 from suture_contracts.custody import EXECUTION, Attestation
 from suture_contracts.events import ExecutionCompleted, ExecutionStarted, RehearsalCompleted
 from suture_executor.domain import runs_digest
+from suture_testkit.waiting import eventually
 
 ALERTS = (Path(__file__).resolve().parents[4] / "deploy/prometheus/alerts.yml").read_text()
 
@@ -229,6 +230,6 @@ async def test_a_rollback_that_fails_keeps_the_snapshot_says_how_and_alerts(worl
     assert (Path(run.snapshot) / "snapshot" / "index.json").exists()
     assert run.snapshot in run.undo
     assert world.config.read_text() == "by hand\n"
-    counted = executor.metrics.render().decode()
-    assert 'suture_executions_ended_total{mode="rollback",outcome="rollback_failed"} 1.0' in counted
+    counted = b'suture_executions_ended_total{mode="rollback",outcome="rollback_failed"} 1.0'
+    await eventually(lambda: counted in executor.metrics.render())
     assert 'suture_executions_ended_total{outcome=~"rollback_failed|unknown"}' in ALERTS
