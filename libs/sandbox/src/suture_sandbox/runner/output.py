@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MASK = "[masked]"
-# What the system says of a file by such a name is no secret: "/etc/passwd: Permission denied".
-_PROBLEMS = "|".join(sorted(re.escape(text) for text in map(os.strerror, errno.errorcode) if " " in text))
+# What the system says of a file by such a name is no secret: "/etc/passwd: Permission denied". As a pattern
+# they would cost each start of a runner more than all else that it reads.
+_PROBLEMS = tuple(text.lower() for text in map(os.strerror, errno.errorcode) if " " in text)
+_LONGEST = max(map(len, _PROBLEMS))
+_NAMED = re.compile(
+    r"(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*)"
+    r"(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;]+)"
+)
 _PATTERNS = (
-    re.compile(
-        r"(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*)"
-        rf"(?!(?<=:\s)(?:{_PROBLEMS})(?:[\s.,;)]|\Z))(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;]+)"
-    ),
     re.compile(r"(?i)(authorization\s*:\s*(?:bearer|basic)?\s*)(\S+)"),
     re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@]*:)([^\s@/]+)(?=@)"),
     re.compile(r"()(\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,})"),
@@ -63,6 +65,17 @@ def masked(text: str, secrets: list[str]) -> str:
         if secret:
             text = text.replace(secret, MASK)
     text = _KEY.sub(MASK, text)
+    text = _NAMED.sub(lambda match: match[0] if _is_problem(match) else match[1] + MASK, text)
     for pattern in _PATTERNS:
         text = pattern.sub(lambda match: match.group(1) + MASK, text)
     return text
+
+
+def _is_problem(match: re.Match[str]) -> bool:
+    """Whether what follows the name is what the system says of a file, and no more than that."""
+    text, at = match.string, match.start(2)
+    if not (text[at - 2] == ":" and text[at - 1].isspace()):
+        return False
+    said = text[at : at + _LONGEST].lower()
+    ends = [at + len(problem) for problem in _PROBLEMS if said.startswith(problem)]
+    return any(end == len(text) or text[end] in ".,;)" or text[end].isspace() for end in ends)
