@@ -25,6 +25,7 @@ def batch(
     """Open a remediation for each reported vulnerability of a severity (more than one may be given).
 
     The same day and filter again open the same ones: a batch that broke off is taken up by calling it again.
+    What was opened on that day already, by the schedule for one, stays as it was opened, and is marked so.
     """
     of = (day or datetime.now(UTC)).date().isoformat()
     body = {
@@ -43,7 +44,11 @@ def batch(
                 if as_json:
                     print_json(opened)
                 else:
-                    click.echo(f"{opened['remediation_id']} {opened['vulnerability_id']} {opened['package']}")
+                    other = opened.get("start", body["start"]) != body["start"]
+                    told = f" (was opened on that day: {opened['start']})" if other else ""
+                    click.echo(
+                        f"{opened['remediation_id']} {opened['vulnerability_id']} {opened['package']}{told}"
+                    )
             after = answer.get("next")
             if after is None:
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from suture_contracts.script import ScriptDocument
 from suture_generation.catalog import released_templates
 from suture_generation.render import CompiledTemplate
+from suture_sandbox.database.sandbox import DatabaseSandbox
+from suture_sandbox.protocol import RunPlan
+from suture_sandbox.secrets import Secrets
 from suture_testkit.postgres import Postgres
 
 TEMPLATES = {template.id: template for template in released_templates()}
@@ -28,6 +32,10 @@ ROWS = "SELECT id, customer_id, status FROM orders ORDER BY id"
 INDEXES = (
     "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 'orders'::regclass ORDER BY 1"
 )
+
+
+_PSQL = ("psql", "service=orders", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1")
+BOTH_ENGINES = ("sql-wrong-value", "liquibase-lock", "flyway-failed-migration")
 
 
 class Database:
@@ -51,10 +59,16 @@ class Database:
             timeout=60,
         )
 
+    def begin(self, sql: str) -> subprocess.Popen[str]:
+        """A session of somebody else, which goes on beside."""
+        command = [*_PSQL, "-c", sql]
+        return subprocess.Popen(
+            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
     def ask(self, sql: str) -> str:
-        command = ["psql", "service=orders", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1"]
         answer = subprocess.run(
-            command, env=self._environment, input=sql, capture_output=True, text=True, check=False, timeout=60
+            _PSQL, env=self._environment, input=sql, capture_output=True, text=True, check=False, timeout=60
         )
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
@@ -148,3 +162,77 @@ def test_a_second_run_is_taken_back_to_what_it_found_itself(database: Database) 
     assert database.run(fix.body).returncode == 0
     assert database.run(fix.rollback).returncode == 0
     assert database.ask(ROWS) == before
+
+
+def test_a_statement_that_blocks_others_is_cancelled_and_a_shorter_one_is_not(database: Database) -> None:
+    fix = script("postgres-lock", running_seconds=10)
+    blocker = database.begin("BEGIN; LOCK TABLE orders; SELECT pg_sleep(120)")
+    until(lambda: "pg_sleep" in database.ask("SELECT query FROM pg_stat_activity WHERE state = 'active'"))
+    waiter = database.begin("SELECT count(*) FROM orders")
+    until(lambda: database.ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1\n")
+
+    assert database.run(fix.verify).returncode == 0, "it runs for less than ten seconds yet"
+    until(lambda: database.run(fix.verify).returncode != 0)
+    applied = database.run(fix.body)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert database.run(fix.verify).returncode == 0
+    assert waiter.communicate(timeout=20)[0] == "2000\n"
+    assert "canceling statement" in blocker.communicate(timeout=20)[1]
+
+
+def test_a_replica_whose_replay_was_paused_catches_up_and_is_paused_again_by_the_rollback(
+    database: Database, server: Postgres, tmp_path: Path
+) -> None:
+    (tmp_path / "replica").mkdir()
+    standby = Postgres(replica_of=server)
+    standby.start()
+    try:
+        replica = Database(standby, tmp_path / "replica")
+        replica.ask("SELECT pg_wal_replay_pause()")
+        database.ask("INSERT INTO orders VALUES (9999, 1, 'new')")
+        fix = script("postgres-replication")
+
+        assert replica.run(fix.verify).returncode != 0
+        applied = replica.run(fix.body)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        assert replica.run(fix.verify).returncode == 0
+        until(lambda: replica.ask("SELECT status FROM orders WHERE id = 9999") == "new\n")
+
+        assert replica.run(fix.rollback).returncode == 0
+        assert replica.run(fix.verify).returncode != 0
+        assert database.run(fix.verify).returncode != 0, "a primary replays nothing"
+    finally:
+        standby.stop()
+
+
+@pytest.mark.parametrize("template_id", BOTH_ENGINES)
+async def test_an_sql_template_mends_a_postgresql_target_and_is_taken_back_row_for_row(
+    template_id: str, database: Database, server: Postgres, tmp_path: Path
+) -> None:
+    template = TEMPLATES[template_id]
+    database.ask(f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {template.fixtures[0].sql}")
+    table = database.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").strip()
+    before = database.ask(f"SELECT * FROM {table} ORDER BY 1")  # noqa: S608
+    (tmp_path / "orders-db").write_text(server.dsn)
+    sandbox = DatabaseSandbox(tmp_path / "runs", Secrets(tmp_path))
+    await sandbox.open()
+    document = CompiledTemplate(template).render(dict(template.examples[0]))
+    plan = RunPlan(
+        run_id="fix", claim_id="fix", execution_id="fix", mode="apply", target="orders", kind="database",
+        reach={"engine": "postgresql"}, secret_ref="orders-db", script_type="sql", body=document.body,
+        rollback=document.rollback, verify=document.verify,
+    )  # fmt: skip
+
+    await sandbox.start(plan)
+    assert (await sandbox.result("fix")).outcome == "succeeded"
+    assert database.ask(f"SELECT * FROM {table} ORDER BY 1") != before  # noqa: S608
+    await sandbox.start(plan.model_copy(update={"run_id": "back", "mode": "rollback"}))
+    assert (await sandbox.result("back")).outcome == "rolled_back"
+    assert database.ask(f"SELECT * FROM {table} ORDER BY 1") == before  # noqa: S608
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 40
+    while not holds():
+        assert time.monotonic() < end, "it did not come about in 40 seconds"
+        time.sleep(0.3)

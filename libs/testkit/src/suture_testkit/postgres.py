@@ -16,9 +16,13 @@ _PASSWORD = "only-for-tests"
 
 
 class Postgres:
-    """``dsn`` is its administrator's address. Started and stopped by ``start`` and ``stop``."""
+    """``dsn`` is its administrator's address. Started and stopped by ``start`` and ``stop``.
 
-    def __init__(self) -> None:
+    ``replica_of`` makes it a standby that replays what the other one, which runs, does.
+    """
+
+    def __init__(self, replica_of: Postgres | None = None) -> None:
+        self._primary = replica_of
         self._folder = Path(tempfile.mkdtemp(prefix="suture-postgres-", dir="/var/tmp"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -29,15 +33,10 @@ class Postgres:
 
     def start(self) -> None:
         """Raises ``RuntimeError`` where PostgreSQL is not installed or does not come up in 60 s."""
-        data, password = self._folder / "data", self._folder / "password"
-        password.write_text(_PASSWORD)
+        data = self._folder / "data"
         user = _user()
-        for path in (self._folder, password):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        self._run(
-            "initdb", "-D", str(data), "-U", "tester", "-A", "scram-sha-256", f"--pwfile={password}",
-            "--no-sync", "-E", "UTF8",
-        )  # fmt: skip
+        os.chown(self._folder, user.pw_uid, user.pw_gid)
+        self._make(data, user)
         options = {
             "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
             "fsync": "off", "max_connections": 40, "shared_buffers": "16MB",
@@ -48,6 +47,20 @@ class Postgres:
                 [*_as(user), _program("postgres"), "-D", str(data), *arguments], stdout=log, stderr=log
             )
         self._await()
+
+    def _make(self, data: Path, user: pwd.struct_passwd) -> None:
+        if self._primary is not None:
+            self._run(
+                "pg_basebackup", "-D", str(data), "-d", self._primary.dsn, "-R", "-X", "stream", "-c", "fast"
+            )
+            return
+        password = self._folder / "password"
+        password.write_text(_PASSWORD)
+        os.chown(password, user.pw_uid, user.pw_gid)
+        self._run(
+            "initdb", "-D", str(data), "-U", "tester", "-A", "scram-sha-256", f"--pwfile={password}",
+            "--no-sync", "-E", "UTF8",
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End it at once, and forget what it held."""

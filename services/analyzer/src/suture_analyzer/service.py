@@ -11,6 +11,7 @@ from suture_chassis.errors import Conflict, PermanentError
 from suture_chassis.messages import Received
 from suture_chassis.store import Store, Written
 from suture_contracts import ids
+from suture_contracts.base import Start
 from suture_contracts.commands import Batch
 from suture_contracts.findings import VulnerabilityReported
 from suture_contracts.target import Target
@@ -83,7 +84,10 @@ class Analyzer:
         return remediation_id
 
     async def open_batch(self, command: Batch, cause: Received[Any]) -> dict[str, Any]:
-        """A remediation for each reported vulnerability of the filter; the same again opens the same."""
+        """A remediation for each reported vulnerability of the filter; the same again opens the same.
+
+        One that was opened on that day already stays as it was opened: ``start`` of each says how.
+        """
         query = _meant_by(command)
         found = await self._reports.find(query).sort("_id", 1).to_list(command.limit + 1)
         opened, seen = [], set()
@@ -95,8 +99,13 @@ class Analyzer:
             seen.add(said)
             one = replace(cause, source=BATCH_SOURCE, id=f"{command.day}:{ids.sha256(said.encode())}")
             request = Request(report, command.start, command.principal)
-            remediation_id = await self.open_remediation(request, one, is_new=False)
-            named = {"vulnerability_id": report.vulnerability_id, "package": report.package}
+            start: Start = command.start
+            try:
+                remediation_id = await self.open_remediation(request, one, is_new=False)
+            except Conflict as conflict:
+                remediation_id = UUID(conflict.current["remediation_id"])
+                start = conflict.current["start"]
+            named = {"vulnerability_id": report.vulnerability_id, "package": report.package, "start": start}
             script_id = str(ids.script_id(remediation_id))
             opened.append({**named, "remediation_id": str(remediation_id), "script_id": script_id})
         after = found[command.limit - 1]["_id"] if len(found) > command.limit else None
@@ -152,7 +161,11 @@ class Analyzer:
         if stored is not None and stored["request_digest"] != request.digest():
             raise Conflict(
                 "another finding was sent under this id",
-                current={"remediation_id": str(remediation_id), "state": stored["state"]},
+                current={
+                    "remediation_id": str(remediation_id),
+                    "state": stored["state"],
+                    "start": stored["request"]["start"],
+                },
                 field="id",
                 remedy="give each finding an id of its own",
             )

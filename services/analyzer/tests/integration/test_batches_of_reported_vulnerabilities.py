@@ -51,6 +51,17 @@ async def test_the_same_day_and_filter_again_open_the_same(
     assert judged.template.id == "package-update-apt"
 
 
+async def test_what_was_opened_on_that_day_otherwise_stays_as_it_was_and_says_so(
+    reported: None, wire: Wire, asked_by: Asked
+) -> None:
+    scheduled = await opened(wire, asked_by)
+    again = await opened(wire, asked_by, start="on_request")
+    assert [one["start"] for one in scheduled["remediations"]] == ["automatic", "automatic"]
+    assert again == scheduled
+    other = await opened(wire, asked_by, start="on_request", vulnerability_id="CVE-2024-2")
+    assert [one["start"] for one in other["remediations"]] == ["on_request"]
+
+
 async def test_a_batch_is_taken_up_where_it_broke_off(reported: None, wire: Wire, asked_by: Asked) -> None:
     first = await opened(wire, asked_by, limit=1)
     rest = await opened(wire, asked_by, limit=1, after=first["next"])
