@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from suture_safety.bash.shells import run_code
+from suture_safety.bash.shells import SHELLS, run_code
 from suture_safety.bash.values import ANY, MANY, SOME, is_known
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from suture_safety.bash.machine import Machine
 
 _EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
+# Clients that run their words on other machines, after so many operands.
+_REMOTE = {"ssh": 1, "rsh": 1, "autossh": 1, "mosh": 1, "pdsh": 0, "clush": 0, "pssh": 0, "parallel-ssh": 0}
+_VERB_WITHIN = 6
 
 
 def unwrap(machine: Machine, command: Command) -> list[str] | None:
@@ -22,14 +25,22 @@ def unwrap(machine: Machine, command: Command) -> list[str] | None:
     unwrapper = _UNWRAPPERS.get(command.name)
     if unwrapper is not None:
         return unwrapper(machine, command)
-    return _after_options(command)
+    return _by_its_data(machine, command)
 
 
-def _after_options(command: Command) -> list[str] | None:
+def _by_its_data(machine: Machine, command: Command) -> list[str] | None:
     program = command.program
-    if program is None or program.wraps is None:
+    if program is None:
+        return _shell_among(command.arguments)
+    if program.code and _given_code(machine, command, program.code):
         return None
-    return _skip(command, program.wraps) or None
+    inner = _after_verb(command, program.inside) if program.inside else None
+    if inner is None and program.wraps is not None:
+        inner = _skip(command, program.wraps)
+    if inner and " " in inner[0] and (program.inside or program.code):
+        run_code(machine, " ".join(inner), command, None)
+        return None
+    return inner or None
 
 
 def _watch(machine: Machine, command: Command) -> list[str] | None:
@@ -41,7 +52,7 @@ def _sudo(machine: Machine, command: Command) -> list[str] | None:
     if command.has("-i", "-s") and not _skip(command, 0):
         _login_shell(machine, command)
         return None
-    return _after_options(command)
+    return _by_its_data(machine, command)
 
 
 def _flock(machine: Machine, command: Command) -> list[str] | None:
@@ -49,13 +60,48 @@ def _flock(machine: Machine, command: Command) -> list[str] | None:
         code = command.arguments[command.arguments.index("-c") + 1 :]
         run_code(machine, code[0] if code else ANY, command, None)
         return None
-    return _after_options(command)
+    return _by_its_data(machine, command)
 
 
-def _skip(command: Command, skipped: int) -> list[str]:
+def _remote_words(machine: Machine, command: Command) -> list[str] | None:
+    return _remote(machine, command, _REMOTE[command.name])
+
+
+def _shell_of(machine: Machine, command: Command) -> list[str] | None:
+    _login_shell(machine, command)
+    return None
+
+
+def _shell_among(words: list[str]) -> list[str] | None:
+    """A program that nothing is known of, with a shell and its code among the words, may well run them."""
+    for position, word in enumerate(words[:-1]):
+        if word.rsplit("/", 1)[-1] in SHELLS and re.fullmatch(r"-\w*c", words[position + 1]):
+            return words[position:]
+    return None
+
+
+def _given_code(machine: Machine, command: Command, options: tuple[str, ...]) -> bool:
+    """Runs the code that an option holds; what follows ``--`` are its arguments, or a command by itself."""
+    words = command.arguments
+    rest = words[words.index("--") + 1 :] if "--" in words else []
+    found = [command.options[one] for one in options if command.options.get(one)]
+    if code := " ".join((*found[:1], *rest)):
+        run_code(machine, code, command, None)
+    return bool(code)
+
+
+def _after_verb(command: Command, verbs: dict[str, int]) -> list[str] | None:
+    """The words after the first of these verbs, its options, and as many operands as belong to it."""
+    words = command.arguments
+    for position, word in enumerate(words[:_VERB_WITHIN]):
+        if word in verbs:
+            return _skip(command, verbs[word], position + 1)
+    return None
+
+
+def _skip(command: Command, skipped: int, position: int = 0) -> list[str]:
     """The words after the wrapper's own options, assignments and first ``skipped`` operands."""
     words = command.arguments
-    position = 0
     while position < len(words):
         word = words[position]
         if word == "--":
@@ -64,6 +110,8 @@ def _skip(command: Command, skipped: int) -> list[str]:
         if word in command.valued:
             if word in ("-S", "--split-string"):
                 return [*"".join(words[position + 1 : position + 2]).split(), *words[position + 2 :]]
+            position += 2
+        elif _ends_valued(word, command.valued):
             position += 2
         elif (word.startswith(("-", "+")) and len(word) > 1) or (
             command.name in ("env", "sudo", "doas") and re.match(r"\w+=", word)
@@ -75,6 +123,13 @@ def _skip(command: Command, skipped: int) -> list[str]:
         else:
             break
     return words[position:]
+
+
+def _ends_valued(word: str, valued: frozenset[str]) -> bool:
+    """Whether it is a cluster such as ``-nu`` whose last option alone takes a value, the next word."""
+    if len(word) < 3 or word[0] != "-" or word[1] == "-" or not word[1:].isalpha():
+        return False
+    return f"-{word[-1]}" in valued and not any(f"-{letter}" in valued for letter in word[1:-1])
 
 
 def _find(machine: Machine, command: Command) -> list[str] | None:
@@ -97,9 +152,13 @@ def _xargs(machine: Machine, command: Command) -> list[str] | None:
     if not inner:
         return None
     stdin = command.stdin.text if command.stdin else ANY
+    if command.name == "parallel" and ":::" in inner:
+        at = inner.index(":::")
+        inner, stdin = inner[:at], "\n".join(inner[at + 1 :])
     whole = command.has("-0", "-d", "--null", "--delimiter", "-L", "-l") or "-I" in command.options
     given = [MANY] if not is_known(stdin) else [stdin.strip("\n\0")] if whole else stdin.split()
-    token = command.options.get("-I") or ("{}" if command.has("-i") or command.name == "parallel" else None)
+    braces = command.has("-i") or (command.name == "parallel" and any("{}" in word for word in inner))
+    token = command.options.get("-I") or ("{}" if braces else None)
     if token:
         replacement = " ".join(given) if is_known(stdin) else ANY
         return [word.replace(token, replacement) for word in inner]
@@ -125,8 +184,8 @@ def _login_shell(machine: Machine, command: Command) -> None:
         run_code(machine, command.stdin.text, command, None, command.stdin)
 
 
-def _ssh(machine: Machine, command: Command) -> list[str] | None:
-    words = _skip(command, 1)
+def _remote(machine: Machine, command: Command, skipped: int) -> list[str] | None:
+    words = _skip(command, skipped)
     if words:
         run_code(machine, " ".join(words), command, None)
     elif command.stdin is not None:
@@ -156,7 +215,8 @@ _UNWRAPPERS: dict[str, Callable[[Machine, Command], list[str] | None]] = {
     "parallel": _xargs,
     "su": _su,
     "runuser": _su,
-    "ssh": _ssh,
+    **dict.fromkeys(_REMOTE, _remote_words),
+    **dict.fromkeys(("at", "batch", "newgrp"), _shell_of),
     "watch": _watch,
     "sudo": _sudo,
     "flock": _flock,
