@@ -25,14 +25,15 @@ _OF_A_MACHINE = frozenset(
         "disks",
         "containers",
         "backups",
+        "other machines",
     }
 )
 _OUTSIDE = {
     # A script runs in a pod beside the workload: what it changes there is gone with the pod.
     "kubernetes": _OF_A_MACHINE | {"cloud"},
     "database": _OF_A_MACHINE | {"cloud", "cluster"},
-    "host": frozenset({"cluster", "cloud"}),
-    "local": frozenset({"cluster", "cloud"}),
+    "host": frozenset({"cluster", "cloud", "other machines"}),
+    "local": frozenset({"cluster", "cloud", "other machines"}),
 }
 
 

@@ -34,7 +34,7 @@ class Effects:
     """What a text was seen to touch. ``states``: state other than files (packages, services).
 
     ``images``: the container images that it takes, as they are written; ``users`` and ``service_accounts``:
-    whom it acts as besides the one that it runs as.
+    whom it acts as besides the one that it runs as; ``amounts``: the most that it asks for of each kind.
     """
 
     writes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -44,7 +44,12 @@ class Effects:
     images: dict[str, tuple[int, int]] = field(default_factory=dict)
     users: dict[str, tuple[int, int]] = field(default_factory=dict)
     service_accounts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    amounts: dict[str, tuple[int, tuple[int, int]]] = field(default_factory=dict)
     complete: bool = True
+
+    def amount(self, name: str, asked: int, place: tuple[int, int]) -> None:
+        if asked > self.amounts.get(name, (0, place))[0]:
+            self.amounts[name] = (asked, place)
 
     def write(self, path: str, place: tuple[int, int]) -> None:
         self._bounded(self.writes, path, place)

@@ -5,9 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from suture_safety.bash.values import ANY, MANY, SOME, UNKNOWN, is_known, shown
+from suture_safety.bash.values import shown
 from suture_safety.destruction import destroys
-from suture_safety.paths import covered, when_empty
+from suture_safety.removal import (
+    deletes_what_it_is_fed,
+    moves_root,
+    moves_system_file,
+    removes_device,
+    removes_elsewhere,
+    removes_if_empty,
+    removes_unknown,
+    replaces_a_program,
+    takes_configuration,
+)
+from suture_safety.waiting import (
+    asks_before,
+    asks_for_more,
+    asks_somebody,
+    goes_nowhere,
+    looks_for_ever,
+    opens_a_session,
+    waits_for_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,44 +36,7 @@ if TYPE_CHECKING:
 
     Condition = Callable[[Command, tuple[str, ...], PathClasses], str | None]
 
-_SCRATCH = re.compile(
-    r"/(?:var/)?tmp/.+|/dev/shm/.+|/run/[^/]+/.+|/var/(?:cache|lib/apt/lists)(?:/.*)?|/var/lib/dnf/.*"
-)
 _MODE = re.compile(r"[0-7]?[0-7][0-7]([2367])")
-
-
-def removes_if_empty(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    """An operand that is a system root when a variable in it is empty."""
-    for path in (*command.paths, *(MANY for word in command.operands if word == MANY)):
-        if is_known(path) or path in (ANY, MANY):
-            continue
-        if "system_root" in classes.of(when_empty(path)) and "system_root" not in classes.of(path):
-            return shown(path)
-    return None
-
-
-def removes_unknown(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    """An operand whose beginning is not known: it may be anything."""
-    for path in command.operands:
-        if path.startswith((ANY, SOME, MANY)) or (path.startswith("/") and UNKNOWN.match(path[1:])):
-            return shown(path)
-    return None
-
-
-def removes_elsewhere(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    """A known path that is neither scratch nor declared."""
-    for path in command.paths:
-        if (
-            UNKNOWN.match(path)
-            or UNKNOWN.match(path[1:])
-            or _SCRATCH.fullmatch(path)
-            or covered(path, declared)
-        ):
-            continue
-        if "system_root" in classes.of(path) or "system_root" in classes.of(when_empty(path)):
-            continue  # another rule's
-        return shown(path)
-    return None
 
 
 def writable_by_all(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
@@ -118,35 +100,13 @@ def has_no_limit(command: Command, declared: tuple[str, ...], classes: PathClass
     return command.name if not command.has("-c", "-w", "-W") else None
 
 
-def moves_root(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    """A system directory among the sources, not as the destination."""
-    return next((path for path in command.paths[:-1] if "wide" in classes.of(path)), None)
-
-
-def moves_system_file(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    """A file that the system needs among the sources; to a name beside its old one it stays at hand."""
-    *sources, target = command.paths or [""]
-    for path in sources:
-        needed = not classes.of(path).isdisjoint(("system_file", "accounts"))
-        if needed and not target.startswith(path) and not covered(path, declared):
-            return shown(path)
-    return None
-
-
-def removes_device(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
-    for path in (*command.outputs, *(command.paths if command.name == "tee" else ())):
-        if "device_switch" in classes.of(path):
-            return shown(path)
-    return None
-
-
 def opens_a_shell(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     """A session without a command, and without input that would be its commands."""
     if command.stdin is not None or command.piped:
         return None
     name, given = command.name, command.operands
     if name == "visudo":
-        return None if command.has("-c", "--check", "-f", "--version", "-V") else name
+        return None if command.has("-c", "--check", "--version", "-V") else name
     if name in ("su", "newgrp", "login"):
         return None if command.has("-c", "--command", "--help") or len(given) > 2 else name
     if name == "sudo":
@@ -155,6 +115,13 @@ def opens_a_shell(command: Command, declared: tuple[str, ...], classes: PathClas
         return name if not command.arguments else None
     interactive = not command.arguments or set(command.arguments) <= {"-i", "-l", "--login", "-il"}
     return name if interactive else None
+
+
+def is_fed_a_command(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
+    """An editor whose input holds a line that starts a command: ``!id``, ``r !id``, ``1,$w !id``."""
+    fed = command.stdin.text if command.stdin else ""
+    found = re.search(r"(?m)^[\d,$%.]*(?:[erw] ?)?!.+", fed)
+    return shown(found.group()) if found else None
 
 
 def reads_socket(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
@@ -269,6 +236,17 @@ CONDITIONS: dict[str, Condition] = {
     "opens_a_shell": opens_a_shell,
     "reads_socket": reads_socket,
     "is_fed": is_fed,
+    "is_fed_a_command": is_fed_a_command,
+    "deletes_what_it_is_fed": deletes_what_it_is_fed,
+    "replaces_a_program": replaces_a_program,
+    "takes_configuration": takes_configuration,
+    "goes_nowhere": goes_nowhere,
+    "looks_for_ever": looks_for_ever,
+    "waits_for_lines": waits_for_lines,
+    "opens_a_session": opens_a_session,
+    "asks_somebody": asks_somebody,
+    "asks_before": asks_before,
+    "asks_for_more": asks_for_more,
     "sends_credentials": sends_credentials,
     "dumps_environment": dumps_environment,
     "changes_files": changes_files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from suture_safety.amounts import note_amounts
 from suture_safety.images import of_object
 from suture_safety.pod_security import check_pod
 from suture_safety.yaml_reader import BrokenYaml, entries, items, place, read_documents, scalar
@@ -139,6 +140,7 @@ class _Object:
                 pod = entries(pod).get(step, pod)
             check_pod(self.add, pod)
             self._account(pod)
+            note_amounts(self.collector.effects, node, kind, pod, self.offset)
             if kind in ("Job", "CronJob"):
                 self._deadline(node, kind)
         elif kind.endswith("RoleBinding"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
+from suture_safety.amounts import UNBOUNDED
 from suture_safety.bash.values import ANY, UNKNOWN, shown
 from suture_safety.collector import Effects, finding
 from suture_safety.images import registry, spellings
@@ -23,7 +24,8 @@ _SEVERITIES = ("error", "warning", "info", "off")
 _LISTS = ("commands", "paths", "hosts", "images", "registries", "users", "service_accounts")
 _TEXT_LIMITS = ("lines", "characters")
 _RUN_LIMITS = ("timeout_seconds", "memory_mb", "processes", "cpu_seconds", "file_size_mb", "output_bytes")
-_LIMITS = (*_TEXT_LIMITS, *_RUN_LIMITS)
+_MANIFEST_LIMITS = ("container_memory_mb", "container_millicpu", "replicas", "job_seconds")
+_LIMITS = (*_TEXT_LIMITS, *_RUN_LIMITS, *_MANIFEST_LIMITS)
 _FIXED = ("bounds.", "text.")
 _MAX_ENTRIES = 2_000
 
@@ -165,6 +167,12 @@ def apply_policy(
         if size > policy.limits.get(name, size):
             message = f"has {size:,} {name}; the policy allows {policy.limits[name]:,}"
             kept.append(finding("policy.limits", "error", message, "Make it shorter.", part=part))
+    for name, (asked, (line, column)) in effects.amounts.items():
+        if asked > policy.limits.get(name, asked):
+            does = "does not bound" if asked == UNBOUNDED else f"asks for {asked:,} of"
+            message = f"{does} {name}; the policy allows {policy.limits[name]:,}"
+            remedy = "Ask for that or less in the manifest, or have the policy changed."
+            kept.append(finding("policy.limits", "error", message, remedy, line, column, part))
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +31,7 @@ _NOT_RULES = (
     "described.yaml",
 )
 # Kinds of state that lie elsewhere.
-_SERVICES = ("cloud", "database", "backups")
+_SERVICES = ("cloud", "database", "backups", "other machines")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Program:
     network: bool = False
     builtin: bool = False
     runs_as: tuple[str, ...] | None = None
+    code: tuple[str, ...] = ()
+    inside: dict[str, int] = field(default_factory=dict)
 
 
 class _OfProgram(NamedTuple):
@@ -241,6 +243,10 @@ def _programs(known: dict[str, Any]) -> dict[str, Program]:
         facts[name]["reads"] = tuple(words)
     for name, options in known["runs_as"].items():
         facts[name]["runs_as"] = tuple(options)
+    for name, options in known["code"].items():
+        facts[name]["code"] = tuple(options)
+    for name, verbs in known["inside"].items():
+        facts[name]["inside"] = verbs
     for name in known["network"]:
         facts[name]["network"] = True
     for name in (*known["harmless"], *known["builtins"]):

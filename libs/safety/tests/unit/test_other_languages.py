@@ -187,3 +187,19 @@ def test_a_manifest_inside_bash_is_read_as_a_manifest() -> None:
         if one.severity == "error"
     ]
     assert [(one.rule_id, one.line) for one in found] == [("kubernetes.host-namespace", 6)]
+
+
+@pytest.mark.parametrize(
+    ("script", "rule"),
+    [
+        ("pwsh -Command 'Remove-Item -Recurse -Force C:\\Windows'", "powershell.remove-system-root"),
+        ("echo 'DROP TABLE a;' > /tmp/a.sql; psql -f /tmp/a.sql", "sql.drop"),
+        (
+            "cat > /tmp/a.yaml <<'E'\napiVersion: v1\nkind: Namespace\nmetadata: {name: x}\nE\n"
+            "kubectl apply -f /tmp/a.yaml",
+            "kubernetes.cluster-wide",
+        ),
+    ],
+)
+def test_what_bash_hands_to_another_language_is_read_in_that_language(script: str, rule: str) -> None:
+    assert rule in [one.rule_id for one in analyse(script, "bash").findings]

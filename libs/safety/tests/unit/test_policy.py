@@ -279,3 +279,34 @@ def test_a_workload_may_take_only_the_service_accounts_of_the_policy() -> None:
     assert _refused(pod + "shop\n", policy, "kubernetes") == []
     assert _refused(pod + "admin\n", policy, "kubernetes") == ["policy.service_accounts"]
     assert _refused(POD.replace("IMAGE", "a/b:1"), policy, "kubernetes") == ["policy.service_accounts"]
+
+
+WORKLOAD = """apiVersion: batch/v1
+kind: Job
+metadata: {name: x}
+spec:
+  activeDeadlineSeconds: 600
+  parallelism: 3
+  template:
+    spec:
+      containers:
+      - {name: a, image: "a/b:1", resources: {limits: {memory: 512Mi, cpu: 500m}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "tighter", "written", "unbounded"),
+    [
+        ("container_memory_mb", 511, "memory: 512Mi, ", ""),
+        ("container_millicpu", 499, "cpu: 500m", ""),
+        ("job_seconds", 599, "  activeDeadlineSeconds: 600\n", ""),
+        ("replicas", 2, "parallelism: 3", "parallelism: many"),
+    ],
+)
+def test_a_manifest_has_to_bound_what_the_policy_bounds(
+    limit: str, tighter: int, written: str, unbounded: str
+) -> None:
+    assert _refused(WORKLOAD, f"limits: {{{limit}: {tighter + 1}}}", "kubernetes") == []
+    assert _refused(WORKLOAD, f"limits: {{{limit}: {tighter}}}", "kubernetes") == ["policy.limits"]
+    without = WORKLOAD.replace(written, unbounded)
+    assert _refused(without, f"limits: {{{limit}: 100000}}", "kubernetes") == ["policy.limits"]

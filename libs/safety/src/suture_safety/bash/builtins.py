@@ -41,6 +41,8 @@ def _eval(machine: Machine, command: Command, nodes: Nodes) -> Stream:
 
 def _source(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     name = command.arguments[0] if command.arguments else ANY
+    if name == "/dev/stdin" and command.stdin is not None:
+        return run_code(machine, command.stdin.text, command, None, command.stdin)
     if name in machine.process_sources:
         return run_code(
             machine, machine.process_sources[name].text, command, None, machine.process_sources[name]

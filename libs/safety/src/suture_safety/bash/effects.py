@@ -53,6 +53,8 @@ def note(machine: Machine, command: Command, path: str) -> None:
     if program.state:
         found.states.setdefault(program.state, command.place)
         machine.trail.changed(command.place)
+        # What a project's own files say is run, and they are not in the script.
+        found.complete = found.complete and program.state != "build"
     if program.network:
         _connects(command, found)
 

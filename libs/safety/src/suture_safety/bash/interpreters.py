@@ -91,6 +91,20 @@ def _file(machine: Machine, command: Command, path: str) -> None:
     )
 
 
+def _given(command: Command, *options: str) -> str:
+    return next((command.options[one] for one in options if command.options.get(one)), "")
+
+
+def _text_of(machine: Machine, command: Command, path: str) -> str | None:
+    """The text of a file that the script wrote before; of any other, a finding."""
+    if path in ("-", "/dev/stdin"):
+        return command.stdin.text if command.stdin else None
+    known = machine.files.get(normal_path(path, machine.cwd)) or machine.process_sources.get(path)
+    if known is None:
+        _file(machine, command, path)
+    return known.text if known else None
+
+
 def _dynamic(machine: Machine, command: Command, language: str) -> None:
     machine.collector.effects.complete = False
     machine.collector.add(
@@ -144,7 +158,9 @@ def _database(machine: Machine, command: Command, nodes: Nodes) -> Stream | None
     )
     if code is None and command.name == "sqlite3" and len(command.operands) > 1:
         code = command.operands[1]
-    if code is None and command.stdin is not None and not command.has("-f", "--file"):
+    if code is None and command.name == "psql" and (path := _given(command, "-f", "--file")):
+        code = _text_of(machine, command, path)
+    elif code is None and command.stdin is not None:
         code = command.stdin.text
     machine.collector.effects.states.setdefault("database", command.place)
     if code is None or command.has("-l", "--list", "--version"):
@@ -166,24 +182,45 @@ def _database(machine: Machine, command: Command, nodes: Nodes) -> Stream | None
 
 
 def _kubectl(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
-    applies = (
-        command.operands[:1] in (["apply"], ["create"], ["replace"]) and command.options.get("-f") == "-"
-    )
-    if applies and command.stdin is not None:
-        if not is_known(command.stdin.text):
-            _dynamic(machine, command, "a manifest as")
-            return None
-        from suture_safety.kubernetes import analyse_kubernetes
+    """Manifests that are fed, or that the script wrote; those of any other file cannot be told."""
+    path = _given(command, "-f", "--filename", "-k", "--kustomize")
+    if command.operands[:1] not in (["apply"], ["create"], ["replace"]) or not path or "://" in path:
+        return None
+    text = _text_of(machine, command, path)
+    if text is None:
+        return None
+    if not is_known(text):
+        _dynamic(machine, command, "a manifest as")
+        return None
+    from suture_safety.kubernetes import analyse_kubernetes
 
-        place = command.stdin.place or command.place
-        analyse_kubernetes(command.stdin.text, machine.collector, machine.budget, first_line=place[0])
+    place = (command.stdin.place if command.stdin else None) or command.place
+    analyse_kubernetes(text, machine.collector, machine.budget, first_line=place[0])
     return None
+
+
+def _powershell(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
+    words = [word.lower() for word in command.arguments]
+    start = next((at for at, word in enumerate(words) if word in ("-c", "-command")), None)
+    code = " ".join(command.arguments[start + 1 :]) if start is not None else None
+    if code is None and command.stdin is not None:
+        code = command.stdin.text
+    if code is None:
+        return _foreign(machine, command, nodes)
+    if not is_known(code):
+        _dynamic(machine, command, "PowerShell")
+        code = UNKNOWN.sub("x", code)
+    from suture_safety.powershell import analyse_powershell  # only where PowerShell comes
+
+    analyse_powershell(code, machine.collector, machine.budget, command.place, exact=False)
+    return Stream(ANY)
 
 
 INTERPRETERS: dict[str, Interpreter] = {
     **dict.fromkeys(SHELLS, run_shell),
     **dict.fromkeys(("python", "python2", "python3", "python3.11", "python3.12", "python3.13"), _python),
-    **dict.fromkeys(("perl", "ruby", "node", "nodejs", "php", "lua", "tclsh", "pwsh", "osascript"), _foreign),
+    **dict.fromkeys(("perl", "ruby", "node", "nodejs", "php", "lua", "tclsh", "osascript"), _foreign),
+    **dict.fromkeys(("pwsh", "powershell", "powershell.exe"), _powershell),
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _awk),
     **dict.fromkeys(("psql", "mysql", "mariadb", "sqlite3"), _database),
     **dict.fromkeys(("kubectl", "oc"), _kubectl),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine, Nodes
 
-SHELLS = ("bash", "sh", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "fish")
+SHELLS = ("bash", "sh", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "fish", "csh", "tcsh")
 DOWNLOADERS = frozenset(
     """
     curl wget fetch aria2c lynx links http https nc ncat netcat socat ftp lwp-request dig scp aws gsutil

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from suture_safety.bash.shells import run_code
+from suture_safety.bash.shells import SHELLS, run_code
 from suture_safety.bash.values import ANY, MANY, SOME, is_known
 
 if TYPE_CHECKING:
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
     from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine
+    from suture_safety.rulebook import Program
 
 _EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
+# Clients that run their words on other machines, after so many operands.
+_REMOTE = {"ssh": 1, "rsh": 1, "autossh": 1, "mosh": 1, "pdsh": 0, "clush": 0, "pssh": 0, "parallel-ssh": 0}
+_VERB_WITHIN = 6
 
 
 def unwrap(machine: Machine, command: Command) -> list[str] | None:
@@ -22,6 +26,11 @@ def unwrap(machine: Machine, command: Command) -> list[str] | None:
     unwrapper = _UNWRAPPERS.get(command.name)
     if unwrapper is not None:
         return unwrapper(machine, command)
+    program = command.program
+    if program is None:
+        return _shell_among(command.arguments)
+    if program.code or program.inside:
+        return _code_inside(machine, command, program)
     return _after_options(command)
 
 
@@ -30,6 +39,52 @@ def _after_options(command: Command) -> list[str] | None:
     if program is None or program.wraps is None:
         return None
     return _skip(command, program.wraps) or None
+
+
+def _shell_among(words: list[str]) -> list[str] | None:
+    """A program that nothing is known of, with a shell and its code among the words, may well run them."""
+    for position, word in enumerate(words[:-1]):
+        if word.rsplit("/", 1)[-1] in SHELLS and re.fullmatch(r"-\w*c", words[position + 1]):
+            return words[position:]
+    return None
+
+
+def _code_inside(machine: Machine, command: Command, program: Program) -> list[str] | None:
+    """A command behind an option or a verb of its wrapper's; one word with blanks in it is code."""
+    if _given_code(machine, command, program.code):
+        return None
+    inner = _after_verb(command, program.inside)
+    if inner is None:
+        inner = _after_options(command)
+    if inner and " " in inner[0]:
+        run_code(machine, " ".join(inner), command, None)
+        return None
+    return inner or None
+
+
+def _given_code(machine: Machine, command: Command, options: tuple[str, ...]) -> bool:
+    """Runs the code that an option holds; what follows ``--`` are its arguments, or a command by itself."""
+    if not options:
+        return False
+    words = command.arguments
+    rest = words[words.index("--") + 1 :] if "--" in words else []
+    found = [command.options[one] for one in options if command.options.get(one)]
+    if code := " ".join((*found[:1], *rest)):
+        run_code(machine, code, command, None)
+    return bool(code)
+
+
+def _after_verb(command: Command, verbs: dict[str, int]) -> list[str] | None:
+    """The words after the first of these verbs, its options, and as many operands as belong to it."""
+    for position, word in enumerate(command.arguments[:_VERB_WITHIN]):
+        if word in verbs:
+            return _skip(command, verbs[word], position + 1)
+    return None
+
+
+def _fed(machine: Machine, command: Command) -> list[str] | None:
+    _login_shell(machine, command)
+    return None
 
 
 def _watch(machine: Machine, command: Command) -> list[str] | None:
@@ -52,10 +107,9 @@ def _flock(machine: Machine, command: Command) -> list[str] | None:
     return _after_options(command)
 
 
-def _skip(command: Command, skipped: int) -> list[str]:
+def _skip(command: Command, skipped: int, position: int = 0) -> list[str]:
     """The words after the wrapper's own options, assignments and first ``skipped`` operands."""
     words = command.arguments
-    position = 0
     while position < len(words):
         word = words[position]
         if word == "--":
@@ -64,6 +118,8 @@ def _skip(command: Command, skipped: int) -> list[str]:
         if word in command.valued:
             if word in ("-S", "--split-string"):
                 return [*"".join(words[position + 1 : position + 2]).split(), *words[position + 2 :]]
+            position += 2
+        elif _ends_valued(word, command.valued):
             position += 2
         elif (word.startswith(("-", "+")) and len(word) > 1) or (
             command.name in ("env", "sudo", "doas") and re.match(r"\w+=", word)
@@ -75,6 +131,13 @@ def _skip(command: Command, skipped: int) -> list[str]:
         else:
             break
     return words[position:]
+
+
+def _ends_valued(word: str, valued: frozenset[str]) -> bool:
+    """Whether it is a cluster such as ``-nu`` whose last option alone takes a value, the next word."""
+    if len(word) < 3 or word[0] != "-" or word[1] == "-" or not word[1:].isalpha():
+        return False
+    return f"-{word[-1]}" in valued and not any(f"-{letter}" in valued for letter in word[1:-1])
 
 
 def _find(machine: Machine, command: Command) -> list[str] | None:
@@ -97,9 +160,13 @@ def _xargs(machine: Machine, command: Command) -> list[str] | None:
     if not inner:
         return None
     stdin = command.stdin.text if command.stdin else ANY
+    if command.name == "parallel" and ":::" in inner:
+        at = inner.index(":::")
+        inner, stdin = inner[:at], "\n".join(inner[at + 1 :])
     whole = command.has("-0", "-d", "--null", "--delimiter", "-L", "-l") or "-I" in command.options
     given = [MANY] if not is_known(stdin) else [stdin.strip("\n\0")] if whole else stdin.split()
-    token = command.options.get("-I") or ("{}" if command.has("-i") or command.name == "parallel" else None)
+    braces = command.has("-i") or (command.name == "parallel" and any("{}" in word for word in inner))
+    token = command.options.get("-I") or ("{}" if braces else None)
     if token:
         replacement = " ".join(given) if is_known(stdin) else ANY
         return [word.replace(token, replacement) for word in inner]
@@ -125,8 +192,8 @@ def _login_shell(machine: Machine, command: Command) -> None:
         run_code(machine, command.stdin.text, command, None, command.stdin)
 
 
-def _ssh(machine: Machine, command: Command) -> list[str] | None:
-    words = _skip(command, 1)
+def _remote(machine: Machine, command: Command) -> list[str] | None:
+    words = _skip(command, _REMOTE[command.name])
     if words:
         run_code(machine, " ".join(words), command, None)
     elif command.stdin is not None:
@@ -156,7 +223,8 @@ _UNWRAPPERS: dict[str, Callable[[Machine, Command], list[str] | None]] = {
     "parallel": _xargs,
     "su": _su,
     "runuser": _su,
-    "ssh": _ssh,
+    **dict.fromkeys(_REMOTE, _remote),
+    **dict.fromkeys(("at", "batch", "newgrp"), _fed),
     "watch": _watch,
     "sudo": _sudo,
     "flock": _flock,
