@@ -220,7 +220,7 @@ INTERPRETERS: dict[str, Interpreter] = {
     **dict.fromkeys(SHELLS, run_shell),
     **dict.fromkeys(("python", "python2", "python3", "python3.11", "python3.12", "python3.13"), _python),
     **dict.fromkeys(("perl", "ruby", "node", "nodejs", "php", "lua", "tclsh", "osascript"), _foreign),
-    **dict.fromkeys(("pwsh", "powershell", "powershell.exe"), _powershell),
+    **dict.fromkeys(("pwsh", "powershell"), _powershell),
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _awk),
     **dict.fromkeys(("psql", "mysql", "mariadb", "sqlite3"), _database),
     **dict.fromkeys(("kubectl", "oc"), _kubectl),
