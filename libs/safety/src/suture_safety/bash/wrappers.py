@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine
+    from suture_safety.rulebook import Program
 
 _EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
 # Clients that run their words on other machines, after so many operands.
@@ -25,22 +26,65 @@ def unwrap(machine: Machine, command: Command) -> list[str] | None:
     unwrapper = _UNWRAPPERS.get(command.name)
     if unwrapper is not None:
         return unwrapper(machine, command)
-    return _by_its_data(machine, command)
-
-
-def _by_its_data(machine: Machine, command: Command) -> list[str] | None:
     program = command.program
     if program is None:
         return _shell_among(command.arguments)
-    if program.code and _given_code(machine, command, program.code):
+    if program.code or program.inside:
+        return _code_inside(machine, command, program)
+    return _after_options(command)
+
+
+def _after_options(command: Command) -> list[str] | None:
+    program = command.program
+    if program is None or program.wraps is None:
         return None
-    inner = _after_verb(command, program.inside) if program.inside else None
-    if inner is None and program.wraps is not None:
-        inner = _skip(command, program.wraps)
-    if inner and " " in inner[0] and (program.inside or program.code):
+    return _skip(command, program.wraps) or None
+
+
+def _shell_among(words: list[str]) -> list[str] | None:
+    """A program that nothing is known of, with a shell and its code among the words, may well run them."""
+    for position, word in enumerate(words[:-1]):
+        if word.rsplit("/", 1)[-1] in SHELLS and re.fullmatch(r"-\w*c", words[position + 1]):
+            return words[position:]
+    return None
+
+
+def _code_inside(machine: Machine, command: Command, program: Program) -> list[str] | None:
+    """A command behind an option or a verb of its wrapper's; one word with blanks in it is code."""
+    if _given_code(machine, command, program.code):
+        return None
+    inner = _after_verb(command, program.inside)
+    if inner is None:
+        inner = _after_options(command)
+    if inner and " " in inner[0]:
         run_code(machine, " ".join(inner), command, None)
         return None
     return inner or None
+
+
+def _given_code(machine: Machine, command: Command, options: tuple[str, ...]) -> bool:
+    """Runs the code that an option holds; what follows ``--`` are its arguments, or a command by itself."""
+    if not options:
+        return False
+    words = command.arguments
+    rest = words[words.index("--") + 1 :] if "--" in words else []
+    found = [command.options[one] for one in options if command.options.get(one)]
+    if code := " ".join((*found[:1], *rest)):
+        run_code(machine, code, command, None)
+    return bool(code)
+
+
+def _after_verb(command: Command, verbs: dict[str, int]) -> list[str] | None:
+    """The words after the first of these verbs, its options, and as many operands as belong to it."""
+    for position, word in enumerate(command.arguments[:_VERB_WITHIN]):
+        if word in verbs:
+            return _skip(command, verbs[word], position + 1)
+    return None
+
+
+def _fed(machine: Machine, command: Command) -> list[str] | None:
+    _login_shell(machine, command)
+    return None
 
 
 def _watch(machine: Machine, command: Command) -> list[str] | None:
@@ -52,7 +96,7 @@ def _sudo(machine: Machine, command: Command) -> list[str] | None:
     if command.has("-i", "-s") and not _skip(command, 0):
         _login_shell(machine, command)
         return None
-    return _by_its_data(machine, command)
+    return _after_options(command)
 
 
 def _flock(machine: Machine, command: Command) -> list[str] | None:
@@ -60,43 +104,7 @@ def _flock(machine: Machine, command: Command) -> list[str] | None:
         code = command.arguments[command.arguments.index("-c") + 1 :]
         run_code(machine, code[0] if code else ANY, command, None)
         return None
-    return _by_its_data(machine, command)
-
-
-def _remote_words(machine: Machine, command: Command) -> list[str] | None:
-    return _remote(machine, command, _REMOTE[command.name])
-
-
-def _shell_of(machine: Machine, command: Command) -> list[str] | None:
-    _login_shell(machine, command)
-    return None
-
-
-def _shell_among(words: list[str]) -> list[str] | None:
-    """A program that nothing is known of, with a shell and its code among the words, may well run them."""
-    for position, word in enumerate(words[:-1]):
-        if word.rsplit("/", 1)[-1] in SHELLS and re.fullmatch(r"-\w*c", words[position + 1]):
-            return words[position:]
-    return None
-
-
-def _given_code(machine: Machine, command: Command, options: tuple[str, ...]) -> bool:
-    """Runs the code that an option holds; what follows ``--`` are its arguments, or a command by itself."""
-    words = command.arguments
-    rest = words[words.index("--") + 1 :] if "--" in words else []
-    found = [command.options[one] for one in options if command.options.get(one)]
-    if code := " ".join((*found[:1], *rest)):
-        run_code(machine, code, command, None)
-    return bool(code)
-
-
-def _after_verb(command: Command, verbs: dict[str, int]) -> list[str] | None:
-    """The words after the first of these verbs, its options, and as many operands as belong to it."""
-    words = command.arguments
-    for position, word in enumerate(words[:_VERB_WITHIN]):
-        if word in verbs:
-            return _skip(command, verbs[word], position + 1)
-    return None
+    return _after_options(command)
 
 
 def _skip(command: Command, skipped: int, position: int = 0) -> list[str]:
@@ -184,8 +192,8 @@ def _login_shell(machine: Machine, command: Command) -> None:
         run_code(machine, command.stdin.text, command, None, command.stdin)
 
 
-def _remote(machine: Machine, command: Command, skipped: int) -> list[str] | None:
-    words = _skip(command, skipped)
+def _remote(machine: Machine, command: Command) -> list[str] | None:
+    words = _skip(command, _REMOTE[command.name])
     if words:
         run_code(machine, " ".join(words), command, None)
     elif command.stdin is not None:
@@ -215,8 +223,8 @@ _UNWRAPPERS: dict[str, Callable[[Machine, Command], list[str] | None]] = {
     "parallel": _xargs,
     "su": _su,
     "runuser": _su,
-    **dict.fromkeys(_REMOTE, _remote_words),
-    **dict.fromkeys(("at", "batch", "newgrp"), _shell_of),
+    **dict.fromkeys(_REMOTE, _remote),
+    **dict.fromkeys(("at", "batch", "newgrp"), _fed),
     "watch": _watch,
     "sudo": _sudo,
     "flock": _flock,
