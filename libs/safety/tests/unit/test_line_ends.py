@@ -13,6 +13,8 @@ from suture_safety import analyse
         ("ls # why\n\\rm -rf /\nrm -rf /etc\n", [2, 3]),
         ("ls\n\n\\\nrm -rf /\nrm -rf /etc\n", [4, 5]),
         ("a | b | c\nrm -rf / && x\nls\nrm -rf /etc\n", [2, 4]),
+        ("a | b | c\nrm -rf / > x\nrm -rf /etc\n", [2, 3]),
+        ("x=1 y=2\n# why\n\\rm -rf /\nrm -rf /etc\n", [3, 4]),
         ("a | b | c\nx && rm -rf /\na | b | c\nrm -rf /etc || x\n", [2, 4]),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tree_sitter
 import tree_sitter_bash
 
-from suture_safety.bash.swallowed import may_be_swallowed, separated
+from suture_safety.bash.swallowed import separated
 from suture_safety.bounds import BoundExceeded
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read(
     """The unit and its tree's root. Raises ``BoundExceeded`` when parsing takes longer than there is time."""
     source = text.encode("utf-8", "replace")
     root = _parse(source, budget)
-    if may_be_swallowed(source):
+    if b"\n" in source:
         root = _separate(source, root, budget)
     return Unit(source, *place, exact=exact), root
 
