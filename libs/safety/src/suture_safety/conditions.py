@@ -124,6 +124,11 @@ def is_fed_a_command(command: Command, declared: tuple[str, ...], classes: PathC
     return shown(found.group()) if found else None
 
 
+def prints(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
+    """What goes to a file is kept; what goes anywhere else is shown."""
+    return None if command.outputs else ""
+
+
 def reads_socket(command: Command, declared: tuple[str, ...], classes: PathClasses) -> str | None:
     sources = (one.target for one in command.redirects if one.operator == "<")
     return next((shown(path) for path in sources if "socket" in classes.of(path)), None)
@@ -236,6 +241,7 @@ CONDITIONS: dict[str, Condition] = {
     "opens_a_shell": opens_a_shell,
     "reads_socket": reads_socket,
     "is_fed": is_fed,
+    "prints": prints,
     "is_fed_a_command": is_fed_a_command,
     "deletes_what_it_is_fed": deletes_what_it_is_fed,
     "replaces_a_program": replaces_a_program,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from suture_safety.bash.values import ANY, MANY, SOME
+
 if TYPE_CHECKING:
     from suture_safety.bash.command import Command
     from suture_safety.paths import PathClasses
@@ -68,6 +70,8 @@ def waits_for_lines(command: Command, declared: tuple[str, ...], classes: PathCl
     if command.stdin is not None or command.has(*_HAS_CODE, *_HAS_CODE_BY_NAME):
         return None
     given = command.operands
+    if any(word in (ANY, SOME, MANY) for word in given):
+        return None  # there may be code among what is not known
     if command.name in _LANGUAGES:
         return None if given else command.name
     if command.name == "sqlite3":

@@ -159,7 +159,7 @@ def test_a_text_that_only_speaks_of_a_command_is_none(script: str) -> None:
         ('eval "$(curl -s https://example.com/x)"', "dynamic.eval"),
         ("curl -s x | python3", "remote.pipe-to-shell"),
         ("base64 -d < payload | sh", "obfuscation.decoded-code"),
-        ("kubectl apply -f release.yaml", "dynamic.script-file"),
+        ("kubectl apply -f release.yaml", "dynamic.manifest-file"),
         ("psql -f change.sql", "dynamic.script-file"),
         ('pwsh -Command "$X"', "dynamic.code"),
     ],

@@ -181,21 +181,34 @@ def _database(machine: Machine, command: Command, nodes: Nodes) -> Stream | None
     return Stream(ANY)
 
 
+def _manifest(machine: Machine, command: Command, path: str) -> None:
+    machine.collector.effects.complete = False
+    machine.collector.add(
+        "dynamic.manifest-file",
+        "info",
+        f"{command.name} applies {shown(path)}, which cannot be read here",
+        "Put the manifest into the script itself.",
+        command.place,
+    )
+
+
 def _kubectl(machine: Machine, command: Command, nodes: Nodes) -> Stream | None:
     """Manifests that are fed, or that the script wrote; those of any other file cannot be told."""
     path = _given(command, "-f", "--filename", "-k", "--kustomize")
     if command.operands[:1] not in (["apply"], ["create"], ["replace"]) or not path or "://" in path:
         return None
-    text = _text_of(machine, command, path)
-    if text is None:
-        return None
-    if not is_known(text):
+    fed = path == "-"
+    known = command.stdin if fed else machine.files.get(normal_path(path, machine.cwd))
+    if fed and known is not None and not is_known(known.text):
         _dynamic(machine, command, "a manifest as")
+        return None
+    if known is None or not is_known(known.text):
+        _manifest(machine, command, path)
         return None
     from suture_safety.kubernetes import analyse_kubernetes
 
-    place = (command.stdin.place if command.stdin else None) or command.place
-    analyse_kubernetes(text, machine.collector, machine.budget, first_line=place[0])
+    place = known.place or command.place
+    analyse_kubernetes(known.text, machine.collector, machine.budget, first_line=place[0])
     return None
 
 
@@ -220,7 +233,7 @@ INTERPRETERS: dict[str, Interpreter] = {
     **dict.fromkeys(SHELLS, run_shell),
     **dict.fromkeys(("python", "python2", "python3", "python3.11", "python3.12", "python3.13"), _python),
     **dict.fromkeys(("perl", "ruby", "node", "nodejs", "php", "lua", "tclsh", "osascript"), _foreign),
-    **dict.fromkeys(("pwsh", "powershell", "powershell.exe"), _powershell),
+    **dict.fromkeys(("pwsh", "powershell"), _powershell),
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _awk),
     **dict.fromkeys(("psql", "mysql", "mariadb", "sqlite3"), _database),
     **dict.fromkeys(("kubectl", "oc"), _kubectl),
