@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from agent_sdk.bundles import lease_in, plan_of
@@ -23,6 +23,9 @@ def planned(trust: Any, found: Bundle) -> RunPlan:
 
 OTHER = ScriptDocument(script_type="bash", body="rm -rf /srv", targets=("far",), writes=WRITES)
 
+# One for all runs of the tests: workers name their cases alike.
+ANOTHER = UUID(int=7)
+
 
 @pytest.mark.parametrize(
     "bent",
@@ -35,9 +38,9 @@ OTHER = ScriptDocument(script_type="bash", body="rm -rf /srv", targets=("far",),
         {"other_bytes": OTHER},
         {"parts": {"approval": None}},
         {"approval": {"targets": ("another",)}},
-        {"approval": {"approval_id": uuid4()}},
+        {"approval": {"approval_id": ANOTHER}},
         {"lease": {"target": "another"}},
-        {"lease": {"execution_id": uuid4()}},
+        {"lease": {"execution_id": ANOTHER}},
         {"lease": {"revision": 2}},
     ],
     ids=str,
