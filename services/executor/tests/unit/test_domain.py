@@ -26,9 +26,13 @@ OFFERS = {
 LOCAL = Target(id="app", kind="local", owner="me", reach={"root": "/srv/app"})
 
 
+def offer_for(target: Target) -> Offer | None:
+    return OFFERS.get(target.kind)
+
+
 def refusal(target: Target | None = LOCAL, **script: object) -> str:
     document = ScriptDocument(**{"script_type": "bash", "body": "true", "targets": ("app",), **script})
-    return domain.refusal(document, [("app", target)], lambda found: OFFERS.get(found.kind))
+    return domain.refusal(document, [("app", target)], offer_for)
 
 
 def test_a_registered_local_target_takes_a_bash_script() -> None:
@@ -52,7 +56,7 @@ def test_what_cannot_run_here_is_refused_with_its_reason(target, script, reason:
 def test_targets_that_need_different_sandboxes_need_a_script_each() -> None:
     shop = Target(id="shop", kind="kubernetes", owner="me")
     document = ScriptDocument(script_type="bash", body="true", targets=("app", "shop"))
-    assert "different kinds" in domain.refusal(document, [("app", LOCAL), ("shop", shop)], OFFERS.get)
+    assert "different kinds" in domain.refusal(document, [("app", LOCAL), ("shop", shop)], offer_for)
 
 
 def runs(*outcomes: str) -> list[Run]:
