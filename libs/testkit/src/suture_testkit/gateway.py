@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -40,11 +41,13 @@ async def api(trust: Identities, tmp_path: Path, wire: Wire) -> AsyncIterator[st
     address = f"http://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(60), httpx.AsyncClient() as client:
-            while not await _healthy(client, address):  # noqa: ASYNC110 - it tells nobody
+            while not await _healthy(client, address):
+                assert process.returncode is None, "the gateway ended before it served; its stderr says why"
                 await asyncio.sleep(0.1)
         yield address
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 
