@@ -12,10 +12,13 @@ from suture_executor.agents import AgentSandbox
 
 
 class Sandboxes:
-    """One sandbox reaches all targets of an execution; ``domain.refusal`` sees to it."""
+    """One sandbox reaches all targets of an execution; ``domain.refusal`` sees to it.
 
-    def __init__(self, sandboxes: Sequence[Sandbox], agents: Sandbox) -> None:
-        self._all = (*sandboxes, agents)
+    Without ``agents`` a host that is an agent's own is reached by none.
+    """
+
+    def __init__(self, sandboxes: Sequence[Sandbox], agents: Sandbox | None = None) -> None:
+        self._all = (*sandboxes, *([agents] if agents is not None else []))
         self._agents = agents
         self._by_kind: dict[TargetKind, Sandbox] = {kind: one for one in sandboxes for kind in one.kinds}
 
