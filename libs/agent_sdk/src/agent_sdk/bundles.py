@@ -46,7 +46,8 @@ def plan_of(
     if lease.target not in script.targets:
         raise refused("script.targets", f"the script is not for {lease.target}")
     starts = approval if lease.mode == "apply" else None
-    return RunPlan(
+    return RunPlan.of(
+        script,
         run_id=lease.run_id,
         claim_id=execution,
         execution_id=execution,
@@ -55,13 +56,6 @@ def plan_of(
         root=str(root),
         reads=reads,
         hide=hide,
-        script_type=script.script_type,
-        body=script.body,
-        rollback=script.rollback,
-        verify=script.verify,
-        writes=script.writes,
-        egress=script.egress,
-        limits=script.limits,
         reversibility=found.verdict.reversibility,
         not_after=starts.not_after.timestamp() if starts else None,
         expected=starts.expected.get(lease.target, {}) if starts else {},
@@ -70,13 +64,10 @@ def plan_of(
 
 
 def _granted(bundle: Bundle, lease: Lease, trust: TrustStore) -> tuple[Validated, Approval | None]:
-    found = granted.validated(bundle.script, bundle.verdict, trust)
     if lease.mode in ("rehearse", "check"):
-        return found, None
+        return granted.validated(bundle.script, bundle.verdict, trust), None
     if bundle.approval is None:
         raise refused("approval", "a run that changes something needs an approval")
-    approval = granted.grant(
-        bundle.script, bundle.verdict, bundle.approval, bundle.approval_id, trust
-    ).approval
-    require_equal("lease.execution_id", lease.execution_id, ids.execution_id(approval.approval_id))
-    return found, approval
+    found = granted.grant(bundle.script, bundle.verdict, bundle.approval, bundle.approval_id, trust)
+    require_equal("lease.execution_id", lease.execution_id, ids.execution_id(found.approval.approval_id))
+    return found, found.approval

@@ -106,7 +106,7 @@ class Worker:
             await asyncio.sleep(self._poll_seconds)
             return None
         except (SandboxUnavailable, PermanentError) as error:
-            return _unstarted(lease, f"nothing was run: {error}")
+            return RunResult.not_begun(lease.run_id, lease.target, lease.mode, str(error))
         except RunLost as error:
             _LOG.error("run lost: %s", error)
             return None
@@ -170,12 +170,6 @@ class Worker:
 
 def _path(lease: Lease) -> str:
     return f"/api/leases/{part(lease.run_id)}"
-
-
-def _unstarted(lease: Lease, detail: str) -> RunResult:
-    outcome = {"rollback": "rollback_failed", "apply": "not_applied"}.get(lease.mode, "unknown")
-    fields = {"run_id": lease.run_id, "target": lease.target, "mode": lease.mode, "detail": detail}
-    return RunResult.model_validate({**fields, "outcome": outcome})
 
 
 def _shortened(result: RunResult, most: int) -> RunResult:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from suture_contracts.base import ScriptType
 from suture_contracts.events import ExecutionOutcome, Mode
 from suture_contracts.report import Reversibility
-from suture_contracts.script import Limits
+from suture_contracts.script import Limits, ScriptDocument
 from suture_contracts.target import Target, TargetKind
 
 MOST_PROGRESS = 256 << 10
@@ -60,6 +60,20 @@ class RunPlan(BaseModel):
     secrets: tuple[str, ...] = ()
     reason: str = ""
 
+    @classmethod
+    def of(cls, script: ScriptDocument, **fields: Any) -> RunPlan:
+        """A plan of all that the script itself says; ``fields`` are what is said of the run."""
+        return cls(
+            script_type=script.script_type,
+            body=script.body,
+            rollback=script.rollback,
+            verify=script.verify,
+            writes=script.writes,
+            egress=script.egress,
+            limits=script.limits,
+            **fields,
+        )
+
 
 class RunResult(BaseModel):
     """What happened. ``before`` and ``after`` are digests by path or object.
@@ -88,6 +102,18 @@ class RunResult(BaseModel):
     rights: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     seen: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def not_begun(cls, run_id: str, target: str, mode: Mode, reason: str) -> RunResult:
+        """Of a run that was refused, or that nobody took: all is as it was before."""
+        ends: dict[Mode, ExecutionOutcome] = {"apply": "not_applied", "rollback": "rollback_failed"}
+        return cls(
+            run_id=run_id,
+            target=target,
+            mode=mode,
+            outcome=ends.get(mode, "unknown"),
+            detail=f"nothing was run: {reason}",
+        )
 
 
 class Reached(BaseModel):

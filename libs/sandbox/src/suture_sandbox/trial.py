@@ -80,6 +80,12 @@ class _Trial:
         self._lay_out()
         before = self._look()
         sandbox = await self._opened()
+        try:
+            await self._try(sandbox, before)
+        finally:
+            await sandbox.close()
+
+    async def _try(self, sandbox: Sandbox, before: dict[str, Any]) -> None:
         plan = self._plan("apply", self.document.body)
         await self._fix(sandbox, plan)
         self._compare_with_expected()

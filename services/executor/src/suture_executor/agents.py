@@ -86,7 +86,9 @@ class AgentSandbox:
         if state == "taken" and now > self._given_up(document) and await self._leases.close(document, "lost"):
             state = "lost"
         if state == "withdrawn":
-            return _untaken(document)
+            reason = f"the agent {document['agent']} did not take it"
+            mode = document["plan"]["mode"]
+            return RunResult.not_begun(document["_id"], document["target"], mode, reason)
         if state == "lost":
             raise RunLost(
                 f"the agent {document['agent']} took the run and did not come back with a result: its lease"
@@ -121,17 +123,3 @@ class AgentSandbox:
             detail="" if recent else f"its agent {target.owner} {when}; is its worker running?",
             rights=("what the agent on that machine allows itself",),
         )
-
-
-def _untaken(document: Document) -> RunResult:
-    mode = document["plan"]["mode"]
-    outcome = {"apply": "not_applied", "rollback": "rollback_failed"}.get(mode, "unknown")
-    return RunResult.model_validate(
-        {
-            "run_id": document["_id"],
-            "target": document["target"],
-            "mode": mode,
-            "outcome": outcome,
-            "detail": f"nothing was run: the agent {document['agent']} did not take it",
-        }
-    )

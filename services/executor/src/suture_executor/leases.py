@@ -47,6 +47,9 @@ class Leases:
         self.changed = asyncio.Event()
         self.asked_at: dict[str, datetime] = {}
 
+    async def prepare(self) -> None:
+        await self._collection.create_index([("target", 1), ("state", 1)])
+
     async def offer(self, plan: RunPlan, execution: Document, owner: str, until: datetime) -> None:
         """Offer a run to its target's owner until then; nothing happens where it was offered before."""
         document = {

@@ -116,7 +116,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     async def get_ready() -> None:
         await collection.create_index([("script_id", 1), ("revision", -1)])
         await collection.create_index([("state", 1), ("instance", 1)])
-        await store.collection("agent_leases").create_index([("target", 1), ("state", 1)])
+        await leases.prepare()
         await targets.refresh()
         await stops.refresh()
         # Without a sandbox the service answers and records; every run is refused with the reason.

@@ -141,22 +141,21 @@ class Runs:
             return result
         except SandboxUnavailable as error:
             self._log.error("sandbox_unavailable", run=plan.run_id, reason=str(error))
-            outcome = (
-                "rollback_failed" if mode == "rollback" else "not_applied" if mode == "apply" else "unknown"
-            )
-            detail = f"nothing was run: {error}"
+            return RunResult.not_begun(plan.run_id, target.id, mode, str(error))
         except RunLost as error:
             self._log.error("run_lost", run=plan.run_id, reason=str(error))
-            outcome, detail = "unknown", str(error)
+            return RunResult(
+                run_id=plan.run_id, target=target.id, mode=mode, outcome="unknown", detail=str(error)
+            )
         finally:
             self._running.pop(plan.run_id, None)
-        return RunResult(run_id=plan.run_id, target=target.id, mode=mode, outcome=outcome, detail=detail)
 
     def _plan(self, document: Document, target: Target, mode: Mode) -> RunPlan:
         script = script_of(document)
         reach: dict[str, Any] = target.reach
         until = document["not_after"] if mode == "apply" else None
-        return RunPlan(
+        return RunPlan.of(
+            script,
             run_id=domain.run_name(document["_id"], target.id, mode),
             claim_id=document["_id"],
             execution_id=document["_id"],
@@ -168,13 +167,6 @@ class Runs:
             root=str(reach.get("root", "")),
             reads=tuple(str(path) for path in reach.get("reads", ())),
             hide=self._hidden(),
-            script_type=script.script_type,
-            body=script.body,
-            rollback=script.rollback,
-            verify=script.verify,
-            writes=script.writes,
-            egress=script.egress,
-            limits=script.limits,
             reversibility=document["reversibility"],
             not_after=until.timestamp() if until else None,
             expected=document.get("expected", {}).get(target.id, {}) if mode == "apply" else {},

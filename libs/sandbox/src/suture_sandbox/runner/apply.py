@@ -9,7 +9,7 @@ from suture_sandbox.runner import change, seen, snapshot
 from suture_sandbox.runner.cage import SandboxBroken
 from suture_sandbox.runner.collect import collect
 from suture_sandbox.runner.difference import difference
-from suture_sandbox.runner.durable import sync_directory, write_json
+from suture_sandbox.runner.durable import mark, sync_directory, write_json
 from suture_sandbox.runner.reload import reload
 from suture_sandbox.runner.stage import Stage
 from suture_sandbox.runner.tree import PathRefused, Root, words
@@ -98,7 +98,7 @@ def refusal(job: Job, before: Entries) -> str:
 
 
 def _body(job: Job, stage: Stage) -> Entries:
-    os.close(os.open(os.path.join(job.claim, "body-started"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    mark(os.path.join(job.claim, "body-started"))
     ended = job.script("body", stage, writable=True, network=job.network, tail=job.tail)
     job.exit_code = ended.exit_code
     if not ended.passed:

@@ -41,7 +41,7 @@ def undo_by_hand(before: Entries, after: Entries) -> str:
         old, new = before.get(path, ABSENT)["kind"], after[path]["kind"]
         if new not in (old, "absent"):
             # The paths below come first, so that a directory is empty but for what others put there since.
-            lines.append(f"{'rmdir' if new == 'directory' else 'rm -f'} -- {_quoted(path)}")
+            lines.append(f"{'rmdir' if new == 'directory' else 'rm -f'} -- {shell_quoted(path)}")
     for path in sorted(after):
         was = before.get(path, ABSENT)
         if was["kind"] != "absent" and not same(was, after[path]):
@@ -55,16 +55,17 @@ def undo_by_hand(before: Entries, after: Entries) -> str:
 def _restored(path: str, old: Entry) -> Iterator[str]:
     owner = f"-o {old.get('uid')} -g {old.get('gid')} -m {stat.S_IMODE(old.get('mode', 0)):04o}"
     if old["kind"] == "file":
-        yield f"install -T {owner} -- {_quoted(old['blob'])} {_quoted(path)}"
+        yield f"install -T {owner} -- {shell_quoted(old['blob'])} {shell_quoted(path)}"
     elif old["kind"] == "directory":
-        yield f"install -d {owner} -- {_quoted(path)}"
+        yield f"install -d {owner} -- {shell_quoted(path)}"
     else:
-        yield f"ln -sfT -- {_quoted(old['target'])} {_quoted(path)}"
+        yield f"ln -sfT -- {shell_quoted(old['target'])} {shell_quoted(path)}"
     if old.get("xattrs"):
-        yield f"# {_quoted(path)} had extended attributes: {', '.join(sorted(old['xattrs']))}"
+        yield f"# {shell_quoted(path)} had extended attributes: {', '.join(sorted(old['xattrs']))}"
 
 
-def _quoted(text: str) -> str:
+def shell_quoted(text: str) -> str:
+    """One word for a shell, whatever it holds."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 

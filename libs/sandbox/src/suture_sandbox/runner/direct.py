@@ -11,7 +11,7 @@ import os
 from suture_sandbox.runner import change, packages, snapshot
 from suture_sandbox.runner.apply import claim, refusal
 from suture_sandbox.runner.difference import difference, undo_by_hand
-from suture_sandbox.runner.durable import read_json, write_json
+from suture_sandbox.runner.durable import mark, read_json, write_json
 from suture_sandbox.runner.packages import Unknown
 from suture_sandbox.runner.reload import reload
 from suture_sandbox.runner.tree import ABSENT, PathRefused, Root, same
@@ -73,7 +73,7 @@ def apply(job: Job) -> dict[str, Any]:
 
 
 def _changed(job: Job, before: State) -> tuple[str, State | None]:
-    os.close(os.open(os.path.join(job.claim, "body-started"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    mark(os.path.join(job.claim, "body-started"))
     ended = job.script("body", None, writable=True, network=True, tail=job.tail)
     job.exit_code = ended.exit_code
     if not ended.passed:
@@ -110,7 +110,7 @@ def roll_back_success(job: Job) -> dict[str, Any]:
     begun = os.path.join(job.claim, "rollback-started")
     problem = "" if os.path.exists(begun) else _drifted(job, after)
     if not problem:
-        os.close(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        mark(begun)
         problem = _restore(job, before)
     if problem:
         return _told(job, "rollback_failed", problem, before, after)

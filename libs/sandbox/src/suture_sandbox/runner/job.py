@@ -58,8 +58,7 @@ class Job:
         bounds.environment["SUTURE_PHASE"] = phase
         if bounds.checks and self.script_user is not None:
             bounds.passwd = self._named_user(self.script_user)
-        if self.plan["script_type"] == "config" and phase != "body":
-            bounds.interpreter = self.raw["interpreters"]["bash"]  # a patch is verified by a shell script
+        bounds.interpreter = self._interpreter(phase)
         most = (self.plan["limits"]["file_size_mb"] << 21) + (stage.use()[0] if stage else 0)
 
         def why_stop() -> str:
@@ -77,6 +76,12 @@ class Job:
         finally:
             self.progress.end()
 
+    def _interpreter(self, phase: str) -> list[str]:
+        """The command that runs the phase's text; a configuration patch is verified by a shell script."""
+        kind = self.plan["script_type"]
+        found: list[str] = self.raw["interpreters"]["bash" if kind == "config" and phase != "body" else kind]
+        return found
+
     def _begin(self, phase: str, tail: Tail) -> None:
         self.progress.step(step_of(phase, self._ran_body, self.plan["mode"]))
         self._ran_body = self._ran_body or phase != "verify"
@@ -84,13 +89,10 @@ class Job:
 
     def _on_the_machine(self, phase: str, path: str, tail: Tail) -> Ended:
         """In no sandbox, as the runner's own user: what the target's ``sandbox`` says."""
-        kind = (
-            "bash" if phase != "body" and self.plan["script_type"] == "config" else self.plan["script_type"]
-        )
         self._begin(phase, tail)
         try:
             return session.run(
-                [*self.raw["interpreters"][kind], path], {**self.environment, "SUTURE_PHASE": phase}, tail,
+                [*self._interpreter(phase), path], {**self.environment, "SUTURE_PHASE": phase}, tail,
                 self.plan["limits"]["timeout_seconds"], lambda: "aborted" if self.aborted else "",
                 os.path.join(self.work, "session"),
             )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from suture_sandbox.runner.database.engines import CLAIMS, quoted
+from suture_sandbox.runner.difference import shell_quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def by_hand(database: dict[str, Any], claim_id: str, steps: list[Kept]) -> str:
     if len(text) > _MOST_CHARACTERS:
         return f"# too long to show: the rows as they were are in {CLAIMS}, claim {claim_id}, column kept"
     command = (
-        'psql -v ON_ERROR_STOP=1 "$DATABASE"' if postgres else f"sqlite3 -bail {_shell(database['path'])}"
+        'psql -v ON_ERROR_STOP=1 "$DATABASE"'
+        if postgres
+        else f"sqlite3 -bail {shell_quoted(database['path'])}"
     )
     return f"{command} <<'SQL'\n{text}\nSQL"
 
@@ -92,7 +95,3 @@ def _extracted(name: str) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-def _shell(value: str) -> str:
-    return "'" + value.replace("'", "'\\''") + "'"
