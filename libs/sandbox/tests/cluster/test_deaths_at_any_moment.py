@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import os
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from suture_sandbox.kubernetes.cluster import Refused
 from suture_sandbox.kubernetes.job import claim_name, job_name
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import RunLost, SandboxUnavailable
-from suture_sandbox.secrets import Secrets
-from suture_testkit.proxy import Proxy
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -171,30 +165,15 @@ async def test_jobs_deleted_at_any_moment(shop, propagation: str, record_propert
     assert propagation == "Background" or "unknown" in crowd.outcomes.values()
 
 
-async def test_an_api_server_away_for_30_seconds_from_any_moment_on(shop, tmp_path, record_property) -> None:
+async def test_an_api_server_away_for_30_seconds_from_any_moment_on(shop, distant, record_property) -> None:
     """The executor reaches it by a proxy, which goes away while its runs are at different steps."""
-    config = kubeconfig()
-    server = urlsplit(config["clusters"][0]["cluster"]["server"])
-    proxy = Proxy(server.hostname or "", server.port or 443)
-    port = await proxy.open()
-    config["clusters"][0]["cluster"]["server"] = f"https://{server.hostname}:{port}"
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "shop").write_text(yaml.safe_dump(config))
-    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
-    await sandbox.open()
-    crowd = Crowd(shop, sandbox, secret_ref="shop")
+    crowd = Crowd(shop, distant.sandbox, secret_ref="shop")
     going = asyncio.create_task(crowd.go(None, apart=APART_SECONDS))
     await asyncio.sleep(MOMENTS * APART_SECONDS * 0.9)
-    await proxy.close()
+    await distant.leave()
     await asyncio.sleep(30)
     assert not going.done()
-    await proxy.open(port)
+    await distant.come_back()
     await going
-    await sandbox.close()
-    await proxy.close()
     await crowd.judge("the API server away for 30 s", record_property)
     assert set(crowd.outcomes.values()) <= {"succeeded", "not_applied"}
-
-
-def kubeconfig() -> dict[str, Any]:
-    return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from suture_sandbox.kubernetes.job import claim_name, job, job_name
 from suture_sandbox.kubernetes.reach import reach_of
 from suture_sandbox.kubernetes.sandbox import KubernetesSandbox
 from suture_sandbox.protocol import RunLost, SandboxUnavailable
 from suture_sandbox.secrets import Secrets
-from suture_testkit.proxy import Proxy
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -237,46 +232,32 @@ async def test_a_pod_that_no_node_has_room_for_is_said(shop, deployment) -> None
     assert await shop.claims() == []
 
 
-async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, tmp_path: Path) -> None:
+async def test_an_api_server_that_is_away_for_a_while_is_waited_for(shop, distant) -> None:
     """The executor reaches it through a proxy, by a kubeconfig of the secrets folder; the proxy goes away."""
-    config = kubeconfig()
-    server = urlsplit(config["clusters"][0]["cluster"]["server"])
-    proxy = Proxy(server.hostname or "", server.port or 443)
-    port = await proxy.open()
-    config["clusters"][0]["cluster"]["server"] = f"https://{server.hostname}:{port}"
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
-    sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
-    await sandbox.open()
     await shop.config("web", host="old")
     plan = shop.plan(**shop.script("sleep 3\n" + BASH), secret_ref="shop")
-    await sandbox.start(plan)
-    await proxy.close()
-    waiting = asyncio.create_task(sandbox.result(plan.run_id))
+    await distant.sandbox.start(plan)
+    await distant.leave()
+    waiting = asyncio.create_task(distant.sandbox.result(plan.run_id))
     await asyncio.sleep(8)
     assert not waiting.done()
-    await proxy.open(port)
+    await distant.come_back()
     assert (await waiting).outcome == "succeeded"
-    await sandbox.close()
-    await proxy.close()
     assert len(await shop.claims()) == 1
 
 
-async def test_a_cluster_that_cannot_be_reached_starts_nothing(shop, tmp_path: Path, monkeypatch) -> None:
+async def test_a_cluster_that_cannot_be_reached_starts_nothing(
+    shop, kubeconfig, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr("suture_sandbox.kubernetes.sandbox._PATIENCE_SECONDS", 1.0)
-    config = kubeconfig()
-    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "shop").write_text(json.dumps(config))
+    (tmp_path / "secrets" / "shop").write_text(json.dumps(kubeconfig))
     sandbox = KubernetesSandbox(tmp_path / "other", Secrets(tmp_path / "secrets"))
     await sandbox.open()
     with pytest.raises(SandboxUnavailable, match="does not answer"):
         await sandbox.start(shop.plan(**shop.script(BASH), secret_ref="shop"))
     await sandbox.close()
-
-
-def kubeconfig() -> dict[str, Any]:
-    return dict(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
 
 
 async def free_cpu(shop) -> dict[str, int]:
