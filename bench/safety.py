@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from suture_safety import validate
 
 from bench.obfuscation import FORMS
+from bench.safety_samples import FILES, read_samples
+from bench.safety_speed import speed_ratios
 from bench.safety_targets import TARGETS, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -25,16 +27,6 @@ if TYPE_CHECKING:
     from suture_contracts.report import Report
     from suture_safety.text_types import TextType
 
-FILES: dict[str, TextType] = {
-    "dangerous_bash": "bash",
-    "benign_bash": "bash",
-    "benign_ansible": "ansible",
-    "k8s_fail": "kubernetes",
-    "k8s_pass": "kubernetes",
-    "sql_bad": "sql",
-    "sql_ok": "sql",
-    "python_bad": "python",
-}
 _GENERATED: dict[str, TextType] = {"python_standard": "python", "obfuscated": "bash"}
 _ORDER = ("error", "warning", "info")
 
@@ -48,23 +40,6 @@ class Row:
     blocked: int
     looked_at: int
     with_info: int
-
-
-def read_samples(folder: Path) -> Iterator[Sample]:
-    """The folder's known files, line by line, and the standard library's own modules."""
-    for name in FILES:
-        path = folder / f"{name}.jsonl"
-        if not path.exists():
-            print(f"no {path.name}: its targets are not measured", file=sys.stderr)
-            continue
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            yield Sample(
-                name, str(row.get("source", "")), str(row.get("tier") or row.get("level") or ""), row
-            )
-    for module in sorted(Path(json.__file__).parents[1].glob("*.py")):
-        text = module.read_text(encoding="utf-8", errors="replace")
-        yield Sample("python_standard", "python", "", {"id": module.name, "text": text})
 
 
 def judge(sample: Sample) -> Verdict:
@@ -141,8 +116,6 @@ def main() -> int:
             f"{row.texts:6} {share}  any {row.with_info / row.texts:6.1%}  {' | '.join(row.group)}",
             file=sys.stderr,
         )
-    from bench.safety_speed import speed_ratios  # its peers read samples through this module
-
     rates = speed(verdicts) | speed_ratios(verdicts, options.tools)
     result: dict[str, Any] = {"speed": rates, "crashes": sum(v.worst == "crash" for v in verdicts)}
     missed = 0

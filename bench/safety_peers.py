@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from suture_safety import validate
 
-from bench.safety import FILES, read_samples
+from bench.safety_samples import FILES, read_samples
 
 if TYPE_CHECKING:
     from bench.safety_targets import Sample
