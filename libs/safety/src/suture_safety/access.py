@@ -9,7 +9,7 @@ from suture_safety.collector import finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suture_contracts.report import SafetyFinding
+    from suture_contracts.report import Part, SafetyFinding
 
     from suture_safety.collector import Effects
 
@@ -37,7 +37,7 @@ _OUTSIDE = {
 }
 
 
-def foreign_states(effects: Effects, kinds: Sequence[str]) -> list[SafetyFinding]:
+def foreign_states(effects: Effects, kinds: Sequence[str], part: Part) -> list[SafetyFinding]:
     """State that none of these kinds of target has: the script reaches past its target, or is for another."""
     found: list[SafetyFinding] = []
     for state, (line, column) in effects.states.items():
@@ -45,5 +45,5 @@ def foreign_states(effects: Effects, kinds: Sequence[str]) -> list[SafetyFinding
         if strange:
             message = f"changes {state}, which is no part of a {strange[0]} target"
             remedy = "Change the target alone, or name the target that this is about."
-            found.append(finding("document.outside-target", "warning", message, remedy, line, column))
+            found.append(finding("document.outside-target", "warning", message, remedy, line, column, part))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from suture_safety.pod_security import CONTAINERS
 from suture_safety.yaml_reader import entries, items, place, scalar
 
 if TYPE_CHECKING:
@@ -15,14 +16,11 @@ if TYPE_CHECKING:
 UNBOUNDED = 2**63
 _QUANTITY = re.compile(r"(\d{1,18}(?:\.\d{0,9})?)(m|[kMGTPE]i?|)")
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 def note_amounts(effects: Effects, node: Node, kind: str, pod: Node, offset: int) -> None:
     """``container_memory_mb``, ``container_millicpu``, ``replicas``, ``job_seconds``; the largest counts."""
-    spec = entries(node).get("spec")
-    if kind == "CronJob":
-        spec = entries(entries(spec).get("jobTemplate")).get("spec")
+    spec = job_spec(node, kind)
     if kind in ("Job", "CronJob"):
         _note(effects, "job_seconds", entries(spec).get("activeDeadlineSeconds"), spec or node, offset)
         if parallel := entries(spec).get("parallelism"):
@@ -30,10 +28,16 @@ def note_amounts(effects: Effects, node: Node, kind: str, pod: Node, offset: int
     elif replicas := entries(spec).get("replicas"):
         _note(effects, "replicas", replicas, replicas, offset)
     known = entries(entries(pod).get("spec"))
-    for container in (one for name in _LISTS for one in items(known.get(name))):
+    for container in (one for name in CONTAINERS for one in items(known.get(name))):
         limits = entries(entries(entries(container).get("resources")).get("limits"))
         _note(effects, "container_memory_mb", limits.get("memory"), container, offset, 1 / 1024**2)
         _note(effects, "container_millicpu", limits.get("cpu"), container, offset, 1_000)
+
+
+def job_spec(node: Node, kind: str) -> Node | None:
+    """The specification that says how many and for how long: a CronJob has that of its Job."""
+    spec = entries(node).get("spec")
+    return entries(entries(spec).get("jobTemplate")).get("spec") if kind == "CronJob" else spec
 
 
 def _note(

@@ -54,34 +54,36 @@ def analyse_document(
     }
     body = analyses["body"]
     findings: list[SafetyFinding] = []
-    if second_reader is not None:
-        for part, (text, kind) in parts.items():
-            findings += second_reader.findings(text, part) if kind == "bash" else []
     for part, one in analyses.items():
+        text, kind = parts[part]
         of_part = [each for each in one.findings if part == "body" or not each.rule_id.startswith("quality.")]
         of_part += _undeclared(document, part, one.effects)
+        of_part += foreign_states(one.effects, target_kinds, part)
+        if second_reader is not None and kind == "bash":
+            of_part += second_reader.findings(text, part)
         if policy is not None:
-            of_part = for_targets(policy, target_kinds, parts[part][0], of_part, one.effects, part)
+            of_part = for_targets(policy, target_kinds, text, of_part, one.effects, part)
         findings += of_part
-    findings += foreign_states(_merged(analyses), target_kinds)
     if policy is not None:
         findings += limits_over(policy, target_kinds, document.limits.model_dump())
-    if not document.verify.strip():
-        findings.append(
-            finding(
-                "document.no-verification",
-                "info",
-                "has nothing that shows whether it worked",
-                "Add a verification that fails before the fix and passes after it.",
-                part="document",
-            )
-        )
+    if "verify" not in parts:
+        findings.append(_no_verification())
     return report(
         findings[:MAX_FINDINGS],
         body.quality,
         needs_of(_merged(analyses)),
         _reversibility(document, analyses),
         all(one.readable for one in analyses.values()),
+    )
+
+
+def _no_verification() -> SafetyFinding:
+    return finding(
+        "document.no-verification",
+        "info",
+        "has nothing that shows whether it worked",
+        "Add a verification that fails before the fix and passes after it.",
+        part="document",
     )
 
 

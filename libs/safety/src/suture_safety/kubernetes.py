@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suture_safety.amounts import note_amounts
+from suture_safety.amounts import job_spec, note_amounts
 from suture_safety.images import of_object
 from suture_safety.pod_security import check_pod
 from suture_safety.yaml_reader import BrokenYaml, entries, items, place, read_documents, scalar
@@ -163,9 +163,7 @@ class _Object:
         self.collector.effects.service_account(scalar(named) or "default", (line + self.offset, column))
 
     def _deadline(self, node: Node, kind: str) -> None:
-        job = entries(node).get("spec")
-        if kind == "CronJob":
-            job = entries(entries(job).get("jobTemplate")).get("spec")
+        job = job_spec(node, kind)
         if "activeDeadlineSeconds" not in entries(job):
             message = "is a Job without a deadline"
             self.add("no-deadline", "info", message, "Set activeDeadlineSeconds.", job or node)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.bash import branches, words
 from suture_safety.bash.assignments import assign, declare, unset
+from suture_safety.bash.execution import run_redirects_alone
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.redirects import (
     WORDS,
@@ -14,7 +15,7 @@ from suture_safety.bash.redirects import (
     read_redirects,
     spilled_words,
 )
-from suture_safety.bash.simple import run_command, run_redirects_alone
+from suture_safety.bash.simple import run_command
 from suture_safety.bash.tree import text_of
 from suture_safety.bash.values import ANY, bounded
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded

@@ -25,13 +25,12 @@ _LINE_END = re.compile(rb"(?<!\\)\n")
 _ON_ONE_LINE = "[(command) (declaration_command) (unset_command) (file_redirect) (redirected_statement)] @it"
 
 
-def separated(source: bytes, root: Node) -> tuple[bytes, list[int]]:
-    """The source with such line ends as ``;``, and where these were; as it is when there is none.
+def separated(source: bytes, root: Node) -> bytes | None:
+    """The source with such line ends as ``;``, ``None`` when there is none.
 
     The first of each command alone: what comes after it may then be read in another way.
     """
     mended = bytearray(source)
-    joined: list[int] = []
     reach = 0
     for node in _on_one_line(root):
         first = _first_end(node, source) if node.start_byte >= reach else None
@@ -44,9 +43,8 @@ def separated(source: bytes, root: Node) -> tuple[bytes, list[int]]:
             for end in ends:
                 mended[end] = ord(" ")
             mended[ends[-1]] = ord(";")
-            joined += ends
             reach = node.end_byte
-    return bytes(mended), joined
+    return bytes(mended) if reach else None
 
 
 def misread_backquotes(root: Node) -> Node | None:

@@ -45,10 +45,10 @@ def _separate(source: bytes, root: tree_sitter.Node, budget: Budget) -> tree_sit
     """The tree in which each command ends where bash ends it; line ends became ``;`` for it."""
     for _ in range(_MAX_MENDED):
         budget.check()
-        source, mended = separated(source, root)
-        if not mended:
+        mended = separated(source, root)
+        if mended is None:
             return root
-        root = _parse(source, budget)
+        source, root = mended, _parse(mended, budget)
     raise BoundExceeded("bounds.steps", "has lines of which it cannot be told where their commands end")
 
 
