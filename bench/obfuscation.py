@@ -100,6 +100,7 @@ FORMS: dict[str, Form] = {
     "backslashes": _word_form(
         lambda word: "".join(f"\\{letter}" if letter.isalpha() else letter for letter in word)
     ),
+    "over-two-lines": _word_form(lambda word: word[0] + "\\\n" + word[1:]),
     "empty-variables": _word_form(lambda word: word[0] + "$@" + word[1:]),
     "octal": _word_form(_octal),
     "hexadecimal": _word_form(_hexadecimal),

@@ -74,6 +74,10 @@ def split_by_quotes(text: str) -> str:
     return _each_word(text, lambda word: word[:1] + b"''" + word[1:])
 
 
+def over_two_lines(text: str) -> str:
+    return _each_word(text, lambda word: word[:1] + b"\\\n" + word[1:])
+
+
 def by_their_bytes(text: str) -> str:
     return _each_word(text, lambda word: b"$'" + b"".join(b"\\x%02x" % byte for byte in word) + b"'")
 

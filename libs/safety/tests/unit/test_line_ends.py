@@ -1,4 +1,4 @@
-"""Where a command ends: a line that the grammar takes for more words of the one before is still read."""
+"""Where commands and words end: for bash, not for the grammar."""
 
 from __future__ import annotations
 
@@ -35,6 +35,31 @@ def test_a_command_on_a_line_of_its_own_is_found_at_its_line(text: str, lines: l
     ],
 )
 def test_what_is_no_command_stays_none(text: str) -> None:
+    assert [one.rule_id for one in analyse(text, "bash").findings if one.severity != "info"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("r\\\nm -r\\\nf /e\\\ntc\n", (1, 1)),
+        ("rm -rf /e\\\nt\\\nc", (1, 1)),
+        ("true &\\\n& rm -rf /etc", (2, 3)),
+        ('echo "$(r\\\nm -rf /etc)"', (1, 9)),
+        ("$\\\n(rm -rf /etc)", (1, 3)),
+        ("cat <<E\n$(r\\\nm -rf /etc)\nE\n", (2, 3)),
+        ("# why\\\nrm -rf /etc", (2, 1)),
+        ("echo why\\\\\nrm -rf /etc", (2, 1)),
+        ("x=/e\\\ntc\nls\nrm -rf $x\n", (4, 1)),
+    ],
+)
+def test_a_word_that_goes_on_in_the_next_line_is_one_word(text: str, place: tuple[int, int]) -> None:
+    found = [one for one in analyse(text, "bash").findings if one.rule_id == "filesystem.remove-system-root"]
+    assert [(one.line, one.column) for one in found] == [place]
+    assert "/etc" in found[0].message
+
+
+def test_text_that_goes_on_in_the_next_line_keeps_its_backslash() -> None:
+    text = "echo 'r\\\nm -rf /' >> note\ncat <<'E'\nr\\\nm -rf /\nE\n"
     assert [one.rule_id for one in analyse(text, "bash").findings if one.severity != "info"] == []
 
 

@@ -58,6 +58,7 @@ REWRITINGS: dict[TextType, tuple[other.Rewriting, ...]] = {
         bash.escaped,
         bash.escaped_in_list,
         bash.split_by_quotes,
+        bash.over_two_lines,
         bash.by_their_bytes,
         bash.from_variables,
     ),

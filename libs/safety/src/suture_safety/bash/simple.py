@@ -29,7 +29,7 @@ def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iter
     """Runs a ``command`` node; ``pieces`` are the redirections that stand around it."""
     redirected = list(pieces)
     template = command_template(node.text or b"")
-    if template is None or (redirected and _spills(machine, node, redirected)):
+    if template is None or (redirected and _spills(node, redirected)):
         return _run_tree(machine, node, stdin, redirected)
     redirects = read_redirects(machine, redirected) if redirected else ()
     stdin = _from_file(machine, redirects, stdin) if redirects else stdin
@@ -50,15 +50,15 @@ def _filled(machine: Machine, template: tuple[Word, ...]) -> list[str]:
     return found
 
 
-def _spills(machine: Machine, node: Node, redirected: list[Node]) -> bool:
+def _spills(node: Node, redirected: list[Node]) -> bool:
     """Whether words of the command stand among its redirections."""
-    return bool(_lost_words(machine, node, redirected) or spilled_words(redirected))
+    return bool(_lost_words(node, redirected) or spilled_words(redirected))
 
 
 def _run_tree(machine: Machine, node: Node, stdin: Stream | None, redirected: list[Node]) -> Stream:
     """Runs a command that its text alone does not tell."""
     parts: list[Node] = []
-    lost = _lost_words(machine, node, redirected)
+    lost = _lost_words(node, redirected)
     assigns: list[str] = []
     before = None
     for child in node.children:
@@ -93,11 +93,12 @@ def _run_tree(machine: Machine, node: Node, stdin: Stream | None, redirected: li
     return stream
 
 
-def _lost_words(machine: Machine, node: Node, pieces: list[Node]) -> list[str]:
+def _lost_words(node: Node, pieces: list[Node]) -> list[str]:
     """Words that are in no node: the grammar loses a dash right before ``<<``."""
-    if not pieces or pieces[0].start_byte - node.end_byte <= 1:
+    if not pieces or pieces[0].start_byte - node.end_byte <= 1 or node.parent is None:
         return []
-    return machine.unit.source[node.end_byte : pieces[0].start_byte].decode("utf-8", "replace").split()
+    start, text = node.parent.start_byte, node.parent.text or b""
+    return text[node.end_byte - start : pieces[0].start_byte - start].decode("utf-8", "replace").split()
 
 
 def _misread(parts: list[Node]) -> bool:

@@ -1,8 +1,8 @@
-"""Line ends that the grammar does not see.
+"""Line ends that the grammar does not see, and those that it sees where there are none.
 
 It takes a line that begins with a backslash (``\\rm -rf /``), and one that follows a pipeline of several
 stages and goes on with ``&&`` or ``||``, for more words of the command before. bash does not: there a command
-ends.
+ends. And it ends a word at a backslash before a line's end, which bash takes away before it looks for words.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _BLANK = re.compile(rb"(?:\s|\\\n)*")
 _BACKQUOTE = re.compile(rb"(?<!\\)`")
 _LINE_END = re.compile(rb"(?<!\\)\n")
+_WITHIN_A_WORD = re.compile(rb"(?<=[^\s\\])(?:\\\n(?:[^\s\\]|\\[^\n])+)+")
+_CONTINUATION = b"\\\n"
+# Within these a backslash before a line's end is text, or is read as bash reads it.
+_AS_IT_STANDS = ("comment", "string", "raw_string", "ansi_c_string", "heredoc_body")
 # Between the parts of these no line ends, but for one that a backslash takes away.
 _ON_ONE_LINE = "[(command) (declaration_command) (unset_command) (file_redirect) (redirected_statement)] @it"
 
@@ -45,6 +49,29 @@ def separated(source: bytes, root: Node) -> bytes | None:
             mended[ends[-1]] = ord(";")
             reach = node.end_byte
     return bytes(mended) if reach else None
+
+
+def joined(source: bytes, root: Node) -> bytes | None:
+    """The source with each word that goes on in the next line whole, ``None`` when there is none.
+
+    Blanks then follow the word: all that comes after it stays where it is.
+    """
+    if _CONTINUATION not in source:
+        return None
+    mended = bytearray(source)
+    for found in _WITHIN_A_WORD.finditer(source):
+        if _is_code(root.descendant_for_byte_range(found.start(), found.start() + 1)):
+            word = found.group().replace(_CONTINUATION, b"")
+            mended[found.start() : found.end()] = word.ljust(len(found.group()))
+    return bytes(mended) if mended != source else None
+
+
+def _is_code(node: Node | None) -> bool:
+    while node is not None and node.type not in _AS_IT_STANDS:
+        if node.type == "command_substitution":
+            return True
+        node = node.parent
+    return node is None
 
 
 def misread_backquotes(root: Node) -> Node | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tree_sitter
 import tree_sitter_bash
 
-from suture_safety.bash.swallowed import separated
+from suture_safety.bash.swallowed import joined, separated
 from suture_safety.bounds import BoundExceeded
 
 if TYPE_CHECKING:
@@ -37,12 +37,15 @@ def read(
     source = text.encode("utf-8", "replace")
     root = _parse(source, budget)
     if b"\n" in source:
-        root = _separate(source, root, budget)
+        root = _as_bash_reads(source, root, budget)
     return Unit(source, *place, exact=exact), root
 
 
-def _separate(source: bytes, root: tree_sitter.Node, budget: Budget) -> tree_sitter.Node:
-    """The tree in which each command ends where bash ends it; line ends became ``;`` for it."""
+def _as_bash_reads(source: bytes, root: tree_sitter.Node, budget: Budget) -> tree_sitter.Node:
+    """The tree in which each word and each command ends where bash ends it; every offset is the source's."""
+    whole = joined(source, root)
+    if whole is not None:
+        source, root = whole, _parse(whole, budget)
     for _ in range(_MAX_MENDED):
         budget.check()
         mended = separated(source, root)

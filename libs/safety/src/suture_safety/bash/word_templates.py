@@ -18,20 +18,24 @@ QUOTED, EXPANDED, LITERAL = 0, 1, 2
 _MAX_SOURCE = 400
 _MAX_REMEMBERED = 4_096
 _PART = re.compile(
-    rb"(?P<literal>\{\}(?=\s|$)|[\w./:=,@%+#*?!^\[\]-]+)"
-    rb"|\\(?P<escaped>[ -z|~])"
-    rb"|'(?P<single>[^']*)'"
+    r"(?:(\{\}(?=\s|$)|[\w./:=,@%+#*?!^\[\]-]+)"
+    r"|\\([ -z|~])"
+    r"|'([^']*)'"
     # A backslash stays before all but these, as does a dollar that nothing can follow.
-    rb'|"(?P<double>(?:[^"`\\]|\\[^$`"\\\n])*)"'
-    rb"|\$(?P<variable>[A-Za-z_]\w*|\d(?!\w))|\$\{(?P<braced>[A-Za-z_]\w*|\d)\}"
+    r'|"((?:[^"`\\]|\\[^$`"\\\n])*)"'
+    r"|\$([A-Za-z_]\w*|\d(?!\w))|\$\{([A-Za-z_]\w*|\d)\})"
+    # The space after a word. A line that goes on without any goes on within the word.
+    r"((?:\\\n)*[ \t](?:[ \t]|\\\n)*)?",
+    re.ASCII,
 )
-_VARIABLE = re.compile(rb"\$(?:([A-Za-z_]\w*|\d(?!\w))|\{([A-Za-z_]\w*|\d)\})")
-_DOLLAR_OF_MORE = re.compile(rb"\$(?![ /|]|\Z)")
-_BETWEEN_WORDS = re.compile(rb"(?:[ \t]|\\\n)+")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*|\d(?!\w))|\{([A-Za-z_]\w*|\d)\})", re.ASCII)
+_DOLLAR_OF_MORE = re.compile(r"\$(?![ /|]|\Z)")
 # What stands first may also be an assignment or a keyword: only what is surely a command's name.
-_COMMAND_NAME = re.compile(rb"[\w./:@%+-]+(?=[ \t\\]|$)|[\"']|\$\{?\w")
-_ASSIGNED = re.compile(rb"([A-Za-z_]\w*)(\+?)=")
-_REDIRECTION = re.compile(rb"(\d*)(>>|>\||>&|&>>|&>|>|<)[ \t]*(?=[^<>&|()\s-])")
+_COMMAND_NAME = re.compile(r"[\w./:@%+-]+(?=[ \t\\]|$)|[\"']|\$\{?\w", re.ASCII)
+# Nothing that the shell looks at but the space between words.
+_PLAIN_COMMAND = re.compile(r"[\w./:@%+-]+(?:[ \t]+[\w./:=,@%+*?!^\[\]-]+)*", re.ASCII)
+_ASSIGNED = re.compile(r"([A-Za-z_]\w*)(\+?)=", re.ASCII)
+_REDIRECTION = re.compile(r"(\d*)(>>|>\||>&|&>>|&>|>|<)[ \t]*(?=[^<>&|()\s-])", re.ASCII)
 
 
 class Piece(NamedTuple):
@@ -61,9 +65,12 @@ class AssignmentTemplate(NamedTuple):
 T = TypeVar("T")
 
 
-def _remembered(read: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
+def _remembered(read: Callable[[str], T]) -> Callable[[bytes], T | None]:
     """Remembers what was read from short texts, which scripts repeat; long ones have no template."""
-    known = lru_cache(_MAX_REMEMBERED)(read)
+
+    @lru_cache(_MAX_REMEMBERED)
+    def known(source: bytes) -> T:
+        return read(source.decode("utf-8", "replace"))
 
     @wraps(read)
     def template(source: bytes) -> T | None:
@@ -73,91 +80,98 @@ def _remembered(read: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
 
 
 @_remembered
-def word_template(source: bytes) -> Word | None:
+def word_template(source: str) -> Word | None:
     """The one word that the text is."""
-    word, end = _read_word(source, 0)
-    return word if end == len(source) else None
+    return _whole_word(source)
 
 
 @_remembered
-def command_template(source: bytes) -> tuple[Word, ...] | None:
+def command_template(source: str) -> tuple[Word, ...] | None:
     """The words of a command without assignments and redirections."""
+    if _PLAIN_COMMAND.fullmatch(source):
+        return tuple(source.split())
     if not _COMMAND_NAME.match(source):
         return None
-    words: list[Word] = []
-    position = 0
-    while position < len(source):
-        if source[position] == ord("#"):
-            return None
-        word, position = _read_word(source, position)
-        if word is None:
-            return None
-        words.append(word)
-        if space := _BETWEEN_WORDS.match(source, position):
-            position = space.end()
-        elif position < len(source):
-            return None
-    return tuple(words)
+    words = _words(source)
+    return tuple(words) if words is not None else None
 
 
 @_remembered
-def redirection_template(source: bytes) -> RedirectionTemplate | None:
+def redirection_template(source: str) -> RedirectionTemplate | None:
     """A redirection to or from one word."""
     operator = _REDIRECTION.match(source)
     if operator is None:
         return None
-    target = word_template(source[operator.end() :])
+    target = _whole_word(source[operator.end() :])
     if target is None:
         return None
-    return RedirectionTemplate(operator[1].decode(), operator[2].decode(), target)
+    return RedirectionTemplate(operator[1], operator[2], target)
 
 
 @_remembered
-def assignment_template(source: bytes) -> AssignmentTemplate | None:
+def assignment_template(source: str) -> AssignmentTemplate | None:
     """An assignment of one word to a whole variable."""
     assigned = _ASSIGNED.match(source)
     if assigned is None:
         return None
     rest = source[assigned.end() :]
-    value = word_template(rest) if rest else ""
+    value = _whole_word(rest) if rest else ""
     if value is None:
         return None
-    return AssignmentTemplate(assigned[1].decode(), bool(assigned[2]), value)
+    return AssignmentTemplate(assigned[1], bool(assigned[2]), value)
 
 
-def _read_word(source: bytes, position: int) -> tuple[Word | None, int]:
-    """The word that begins there, ``None`` where it has no template, and where it ends."""
+def _whole_word(source: str) -> Word | None:
+    words = _words(source)
+    return words[0] if words and len(words) == 1 and source[-1] not in " \t\n" else None
+
+
+def _words(source: str) -> list[Word] | None:
+    """All words of the text, ``None`` where one has no template."""
+    words: list[Word] = []
     pieces: list[Piece] = []
-    while part := _PART.match(source, position):
+    position, end = 0, len(source)
+    while position < end:
+        part = _PART.match(source, position)
+        if part is None or (not pieces and source[position] == "#"):
+            return None
         position = part.end()
-        kind, text = part.lastgroup, part[part.lastgroup or 0]
-        if kind in ("literal", "escaped"):
-            pieces.append(Piece(text.decode(), LITERAL))
-        elif kind == "single":
-            pieces.append(Piece(text.decode("utf-8", "replace"), QUOTED))
-        elif kind == "double":
-            quoted = _read_quoted(text)
+        literal, escaped, single, double, variable, braced, blank = part.groups()
+        if literal is not None:
+            pieces.append(Piece(literal, LITERAL))
+        elif double is not None:
+            quoted = _read_quoted(double) if "$" in double else (Piece(double, QUOTED),)
             if quoted is None:
-                return None, position
+                return None
             pieces += quoted
+        elif single is not None:
+            pieces.append(Piece(single, QUOTED))
+        elif escaped is not None:
+            pieces.append(Piece(escaped, LITERAL))
         else:
-            pieces.append(Piece(text.decode(), EXPANDED, True))
-    if not pieces:
-        return None, position
-    if not any(piece.is_variable for piece in pieces):
-        return "".join(piece.text for piece in pieces), position
-    return tuple(pieces), position
+            pieces.append(Piece(variable or braced, EXPANDED, True))
+        if blank or position == end:
+            words.append(_word(pieces))
+            pieces = []
+    return words
 
 
-def _read_quoted(text: bytes) -> list[Piece] | None:
+def _word(pieces: list[Piece]) -> Word:
+    for piece in pieces:
+        if piece.is_variable:
+            return tuple(pieces)
+    return pieces[0].text if len(pieces) == 1 else "".join([piece.text for piece in pieces])
+
+
+def _read_quoted(text: str) -> list[Piece] | None:
     """The pieces of what stands between double quotes."""
     literals_and_names = _VARIABLE.split(text)
     literals, plain, braced = literals_and_names[::3], literals_and_names[1::3], literals_and_names[2::3]
     if any(map(_DOLLAR_OF_MORE.search, literals)):
         return None
-    pieces = [Piece(literals[0].decode("utf-8", "replace"), QUOTED)]
+    pieces = [Piece(literals[0], QUOTED)]
     for name, in_braces, literal in zip(plain, braced, literals[1:], strict=True):
-        pieces.append(Piece((name or in_braces).decode(), QUOTED, True))
-        pieces.append(Piece(literal.decode("utf-8", "replace"), QUOTED))
+        pieces.append(Piece(name or in_braces, QUOTED, True))
+        pieces.append(Piece(literal, QUOTED))
     # An empty text is a word only where nothing else is.
     return [piece for piece in pieces if piece.text] or pieces[:1]
