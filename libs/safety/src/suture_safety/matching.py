@@ -136,7 +136,7 @@ def _mentions(texts: tuple[str, ...]) -> _Check:
     """What the rule's ``argument`` needs, in lower case: far cheaper to look for than a pattern."""
 
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
-        words = command.joined.lower()
+        words = command.lowered
         for text in texts:
             if text in words:
                 return ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from suture_safety.matching import Matcher, asks_for_paths, compile_matcher
 from suture_safety.paths import PathClasses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from suture_contracts.report import Level
 
@@ -50,6 +51,8 @@ class Rule:
     assigns: tuple[str, ...]
     others: bool
     asks_for_paths: bool
+    mentions: tuple[str, ...]
+    first_operands: dict[str, frozenset[str]]
     compile: Callable[[], Matcher]
 
     @cached_property
@@ -74,11 +77,34 @@ class Program:
     inside: dict[str, int] = field(default_factory=dict)
 
 
-class _OfProgram(NamedTuple):
-    """The rules on one program: all, and those that may be broken without a path of any class."""
+class _OfProgram:
+    """The rules on one program, by what they ask of a command before all else: most need not be tried."""
 
-    rules: tuple[Rule, ...]
-    without_paths: tuple[Rule, ...]
+    def __init__(self, program: str, rules: list[Rule]) -> None:
+        self.always: list[Rule] = []
+        self.of_paths: list[Rule] = []
+        self.mentioning: list[Rule] = []
+        self.by_first_operand: dict[str, list[Rule]] = {}
+        for rule in rules:
+            if rule.asks_for_paths:
+                self.of_paths.append(rule)
+            elif rule.mentions:
+                self.mentioning.append(rule)
+            elif program in rule.first_operands:
+                for operand in rule.first_operands[program]:
+                    self.by_first_operand.setdefault(operand, []).append(rule)
+            else:
+                self.always.append(rule)
+        self.mentions = re.compile("|".join(re.escape(text) for rule in rules for text in rule.mentions))
+
+    def worth_trying(self, command: Command, names_paths: bool) -> Iterator[Rule]:
+        yield from self.always
+        if names_paths:
+            yield from self.of_paths
+        if self.mentioning and self.mentions.search(command.lowered):
+            yield from self.mentioning
+        if self.by_first_operand and command.operands:
+            yield from self.by_first_operand.get(command.operands[0], ())
 
 
 class Rulebook:
@@ -95,22 +121,15 @@ class Rulebook:
                 by_program[program].append(rule)
             for variable in rule.assigns:
                 self._by_variable[variable].append(rule)
-        self._by_program = {
-            program: _OfProgram(tuple(found), tuple(rule for rule in found if not rule.asks_for_paths))
-            for program, found in by_program.items()
-        }
+        self._by_program = {program: _OfProgram(program, found) for program, found in by_program.items()}
 
     def check(self, collector: Collector, command: Command) -> None:
         """Adds a finding for each rule that the command breaks."""
         known = self._by_program.get(command.name)
         sources_and_outputs = self._redirected(command) if command.redirects else ()
         if known is not None:
-            rules, without_paths = known
-            # Few commands name a path of any class: then most of the rules need not be tried.
-            asked = len(rules) > len(without_paths) and self._has_class(
-                (*command.paths, *sources_and_outputs)
-            )
-            for rule in rules if asked else without_paths:
+            names_paths = bool(known.of_paths) and self._has_class((*command.paths, *sources_and_outputs))
+            for rule in known.worth_trying(command, names_paths):
                 self._apply(rule, collector, command)
         if sources_and_outputs and self._has_class(sources_and_outputs):
             for rule in self._of_redirects:
@@ -233,8 +252,23 @@ def _rule(
         assigns=_texts(merged.get("assigns")),
         others=bool(merged.get("others")),
         asks_for_paths=asks_for_paths(merged),
+        mentions=_texts(merged.get("mentions")),
+        first_operands={} if merged.get("anywhere") else _first_operands(commands),
         compile=partial(compile_matcher, merged, commands, classes),
     )
+
+
+def _first_operands(commands: list[list[str]]) -> dict[str, frozenset[str]]:
+    """By program, what its first operand has to be one of; programs without one are left out."""
+    found: dict[str, frozenset[str]] = {}
+    whole: set[str] = set()
+    for program, *operands in commands:
+        for name in program.split("|"):
+            if operands:
+                found[name] = found.get(name, frozenset()) | frozenset(operands[0].split("|"))
+            else:
+                whole.add(name)
+    return {name: first for name, first in found.items() if name not in whole}
 
 
 def _programs(known: dict[str, Any]) -> dict[str, Program]:

@@ -36,6 +36,7 @@ class Command:
     _options: dict[str, str] | None = None
     _operands: list[str]
     _joined: str | None = None
+    _lowered: str | None = None
     _paths: list[str] | None = None
     _outputs: list[str] | None = None
 
@@ -87,6 +88,13 @@ class Command:
         if self._joined is None:
             self._joined = " ".join(self.arguments)
         return self._joined
+
+    @property
+    def lowered(self) -> str:
+        """``joined`` in lower case."""
+        if self._lowered is None:
+            self._lowered = self.joined.lower()
+        return self._lowered
 
     @property
     def paths(self) -> list[str]:

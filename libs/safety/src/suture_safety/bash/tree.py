@@ -18,7 +18,7 @@ from suture_safety.bounds import BoundExceeded
 if TYPE_CHECKING:
     from suture_safety.bounds import Budget
 
-_QUICK_BYTES = 4_000
+_QUICK_BYTES = 8_000
 _MAX_MENDED = 30
 _NEWLINE = re.compile(rb"\n")
 _QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
