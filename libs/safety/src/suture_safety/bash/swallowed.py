@@ -8,12 +8,8 @@ ends. And it ends a word at a backslash before a line's end, which bash takes aw
 from __future__ import annotations
 
 import re
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
-
-import tree_sitter
-import tree_sitter_bash
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -26,7 +22,7 @@ _CONTINUATION = b"\\\n"
 # Within these a backslash before a line's end is text, or is read as bash reads it.
 _AS_IT_STANDS = ("comment", "string", "raw_string", "ansi_c_string", "heredoc_body")
 # Between the parts of these no line ends, but for one that a backslash takes away.
-_ON_ONE_LINE = "[(command) (declaration_command) (unset_command) (file_redirect) (redirected_statement)] @it"
+_OF_ONE_LINE = ("command", "declaration_command", "unset_command", "file_redirect", "redirected_statement")
 
 
 def separated(source: bytes, root: Node) -> bytes | None:
@@ -36,7 +32,7 @@ def separated(source: bytes, root: Node) -> bytes | None:
     """
     mended = bytearray(source)
     reach = 0
-    for node in _on_one_line(root):
+    for node in _on_one_line(source, root):
         first = _first_end(node, source) if node.start_byte >= reach else None
         if first is not None:
             left, right, ends = first
@@ -76,20 +72,27 @@ def _is_code(node: Node | None) -> bool:
 
 def misread_backquotes(root: Node) -> Node | None:
     """A substitution in backquotes that holds another, which bash has with backslashes alone."""
-    for _, found in tree_sitter.QueryCursor(_query("(command_substitution) @it")).matches(root):
-        for node in found["it"]:
-            source = node.text or b""
-            if source.startswith(b"`") and _BACKQUOTE.search(source, 1, len(source) - 1):
-                return node
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        source = node.text or b"" if node.type == "command_substitution" else b""
+        if source.startswith(b"`") and _BACKQUOTE.search(source, 1, len(source) - 1):
+            return node
+        waiting += reversed(node.children)
     return None
 
 
-def _on_one_line(root: Node) -> list[Node]:
+def _on_one_line(source: bytes, root: Node) -> list[Node]:
     """The nodes that should be, but are not, on one line: the outer before the inner."""
-    matches = tree_sitter.QueryCursor(_query(_ON_ONE_LINE)).matches(root)
-    nodes = (node for _, found in matches for node in found["it"])
-    several = [node for node in nodes if node.start_point.row != node.end_point.row]
-    return sorted(several, key=lambda node: (node.start_byte, -node.end_byte))
+    found: dict[int, Node] = {}
+    for end in _LINE_END.finditer(source):
+        # The smallest node around a line's end is the one between whose parts it stands, or the next part.
+        node = root.descendant_for_byte_range(end.start(), end.end())
+        while node is not None and not source[node.start_byte : end.start()].strip():
+            node = node.parent
+        if node is not None and node.type in _OF_ONE_LINE:
+            found[node.id] = node
+    return sorted(found.values(), key=lambda node: (node.start_byte, -node.end_byte))
 
 
 def _first_end(node: Node, source: bytes) -> tuple[Node, Node, list[int]] | None:
@@ -100,8 +103,3 @@ def _first_end(node: Node, source: bytes) -> tuple[Node, Node, list[int]] | None
         if ends := [one.start() for one in _LINE_END.finditer(source, left.end_byte, end)]:
             return left, right, ends
     return None
-
-
-@cache
-def _query(pattern: str) -> tree_sitter.Query:
-    return tree_sitter.Query(tree_sitter.Language(tree_sitter_bash.language()), pattern)
