@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from suture_safety.bash import words
 from suture_safety.bash.machine import widened
 from suture_safety.bash.tree import text_of
-from suture_safety.bash.values import ANY, MANY, bounded, is_known
+from suture_safety.bash.values import ANY, MANY, bounded, is_known, shown
 from suture_safety.bash.word_templates import assignment_template
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from suture_safety.bash.word_templates import Word
 
 _MAX_ITEMS = 500
+_REFERS = re.compile(rb"-\w*n\w*")
+_CODE_IN_SUBSCRIPT = re.compile(r"\w\[[^\]]*(?:\$\(|`)")
 
 
 def assign(machine: Machine, node: Node) -> str | None:
@@ -72,9 +75,24 @@ def _assign_values(machine: Machine, name: str, values: tuple[str, ...], appends
 
 
 def set_variable(machine: Machine, name: str, values: tuple[str, ...]) -> None:
+    if machine.references:
+        name = machine.referred(name)
     machine.variables[name] = widened(values) if len(values) > 1 else values
     machine.arrays.pop(name, None)
+    for value in values:
+        look_for_code(machine, value, machine.here)
     machine.rules.check_assignment(machine, name, values)
+
+
+def look_for_code(machine: Machine, word: str, node: Node) -> None:
+    """Text such as ``a[$(…)]``: where the shell takes it for a variable or a number, what is inside runs."""
+    if "[" in word and _CODE_IN_SUBSCRIPT.search(word):
+        machine.warn(
+            "hidden.subscript",
+            node,
+            f"holds a command that runs where this is taken for a number or a variable: {shown(word)}",
+            "Use a number as the subscript.",
+        )
 
 
 def _assign_element(machine: Machine, target: Node, value: Node | None) -> str | None:
@@ -98,13 +116,25 @@ def _assign_element(machine: Machine, target: Node, value: Node | None) -> str |
 def declare(machine: Machine, node: Node) -> None:
     """``export X=…``, ``local x``, ``readonly``, ``declare -a``; a local without value is empty."""
     keyword = node.children[0].type
+    refers = any(child.type == "word" and _REFERS.fullmatch(child.text or b"") for child in node.children)
     for child in node.children:
         if child.type == "variable_assignment":
-            assign(machine, child)
+            name = assign(machine, child)
+            if refers and name:
+                _refer(machine, name)
         elif child.type == "variable_name" and keyword in ("local", "declare", "typeset"):
             machine.variables.setdefault(text_of(child), ("",))
         elif child.is_named and child.type not in ("word", "variable_name"):
             _declare_dynamic(machine, child)
+
+
+def _refer(machine: Machine, name: str) -> None:
+    """``declare -n name=other``: from here on the name stands for the other variable."""
+    values = machine.variables.get(name, (ANY,))
+    if len(values) == 1 and values[0].isidentifier():
+        machine.references[name] = values[0]
+    else:
+        forget(machine, name)
 
 
 def _declare_dynamic(machine: Machine, child: Node) -> None:
@@ -112,6 +142,7 @@ def _declare_dynamic(machine: Machine, child: Node) -> None:
 
     def assign_each(found: list[str]) -> None:
         for word in found:
+            look_for_code(machine, word, child)
             name, equals, value = word.partition("=")
             if equals and name.isidentifier():
                 set_variable(machine, name, (value,))
@@ -129,6 +160,7 @@ def unset(machine: Machine, node: Node) -> None:
             machine.here = child
             machine.rules.check_assignment(machine, name, ("",))
         elif child.is_named:
+            look_for_code(machine, text_of(child), child)
             machine.visit_substitutions(child)
 
 

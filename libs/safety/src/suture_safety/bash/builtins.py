@@ -127,6 +127,14 @@ def _trap(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     return SILENT
 
 
+def _hash(machine: Machine, command: Command, nodes: Nodes) -> Stream:
+    """``hash -p PATH NAME``: from here on the name is that program."""
+    if command.has("-p"):
+        for name in command.operands[1:]:
+            machine.aliases[name] = command.operands[0]
+    return SILENT
+
+
 def _alias(machine: Machine, command: Command, nodes: Nodes) -> Stream:
     for word in command.arguments:
         name, equals, value = word.partition("=")
@@ -171,6 +179,7 @@ BUILTINS: dict[str, Builtin] = {
     "pushd": _cd,
     "trap": _trap,
     "alias": _alias,
+    "hash": _hash,
     "printf": _printf,
     "command": _command,
     "getopts": _getopts,

@@ -70,6 +70,7 @@ class Machine:
         self.loop_depth = 0
         self.variables: dict[str, tuple[str, ...]] = {}
         self.arrays: dict[str, list[str]] = {}
+        self.references: dict[str, str] = {}
         self.functions: dict[str, tuple[Node, Unit]] = {}
         self.called: set[str] = set()
         self.active: tuple[str, ...] = ()
@@ -87,6 +88,12 @@ class Machine:
         self._choice: dict[str, int] = {}
         self._pending: dict[str, int] = {}
         self._widened = False
+
+    def referred(self, name: str) -> str:
+        """The variable that a name stands for: another one after ``declare -n``."""
+        for _ in range(_MAX_NESTED):
+            name = self.references.get(name, name)
+        return name
 
     def choose(self, key: str, options: tuple[str, ...]) -> str:
         """One of the options; ``each_round`` sees to it that each gets its turn."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.bash import words
 from suture_safety.bash.tree import text_of
-from suture_safety.bash.values import ANY, MANY, SOME, TOKEN, bounded, is_known, may_be_empty
+from suture_safety.bash.values import ANY, MANY, SOME, TOKEN, bounded, is_known, may_be_empty, unescape
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -90,6 +90,8 @@ def expand(machine: Machine, node: Node, quoted: bool = False) -> str | list[str
 
 def variable(machine: Machine, name: str) -> str:
     """One value of a variable: where it has several, the one that this round of evaluation takes."""
+    if machine.references:
+        name = machine.referred(name)
     values = machine.variables.get(name)
     if values is None:
         if name.isdigit() and name != "0":
@@ -150,7 +152,9 @@ def _operate(machine: Machine, node: Node, name: str, value: str, rest: str) -> 
         return _slice(value, operand)
     if kind in ("-", "=", "?", "+"):
         return _default(machine, node, name, kind, value, operand)
-    if operator == "@" or not is_known(value) or not is_known(operand):
+    if operator == "@":
+        return _transformed(machine, node, value, operand)
+    if not is_known(value) or not is_known(operand):
         return _partly(value, operator)
     if kind[0] in "#%":
         return _trim(value, operator, operand)
@@ -163,9 +167,20 @@ def _operate(machine: Machine, node: Node, name: str, value: str, rest: str) -> 
     return changed if len(kind) == 2 else changed[:1] + value[1:]
 
 
+def _transformed(machine: Machine, node: Node, value: str, kind: str) -> str:
+    """``${x@P}`` and its kin: a prompt's text is expanded, so what stands in it runs."""
+    if kind == "P":
+        if "$(" in value or "`" in value:
+            machine.run_text(f': "{value}"', machine.place(node), exact=False)
+        return ANY
+    if kind == "E":
+        return unescape(value)
+    if kind == "u":
+        return value[:1].upper() + value[1:]
+    return value.upper() if kind == "U" else value.lower() if kind == "L" else value
+
+
 def _partly(value: str, operator: str) -> str:
-    if operator == "@":
-        return value
     if operator in ("%", "%%") and value.startswith("/"):
         # What is cut off the end leaves the beginning, as in ${path%/*}.
         head = re.split("[\ue000-\ue003]", value, maxsplit=1)[0]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from suture_safety.bash import branches, words
-from suture_safety.bash.assignments import assign, declare, unset
+from suture_safety.bash.assignments import assign, declare, look_for_code, unset
 from suture_safety.bash.execution import run_redirects_alone
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.redirects import (
@@ -38,6 +39,7 @@ _OF_DOCUMENT = (
     "file_redirect",
     "herestring_redirect",
 )
+_QUOTED = re.compile("'[^']*'")
 _REDIRECTS = ("file_redirect", "heredoc_redirect", "herestring_redirect")
 
 
@@ -91,6 +93,8 @@ def _subshell(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
 
 def _test(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     machine.visit_substitutions(node)
+    for quoted in _QUOTED.findall(text_of(node)):
+        look_for_code(machine, quoted, node)
     machine.trail.order += 1
     machine.trail.checked()
     return SILENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from suture_safety.bash.shells import SHELLS, run_code
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from suture_safety.bash.machine import Machine
     from suture_safety.rulebook import Program
 
+_SPLIT = re.compile(r"(?:-S|--split-string(?:=|$))(.*)", re.DOTALL)
 _EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
 # Clients that run their words on other machines, after so many operands.
 _REMOTE = {"ssh": 1, "rsh": 1, "autossh": 1, "mosh": 1, "pdsh": 0, "clush": 0, "pssh": 0, "parallel-ssh": 0}
@@ -115,11 +117,12 @@ def _skip(command: Command, skipped: int, position: int = 0) -> list[str]:
         if word == "--":
             position += 1
             return words[position + skipped :]
-        if word in command.valued:
-            if word in ("-S", "--split-string"):
-                return [*"".join(words[position + 1 : position + 2]).split(), *words[position + 2 :]]
-            position += 2
-        elif _ends_valued(word, command.valued):
+        split = _SPLIT.fullmatch(word) if command.name == "env" else None
+        if split and split[1]:
+            return [*_split(split[1]), *words[position + 1 :]]
+        if split:
+            return [*_split("".join(words[position + 1 : position + 2])), *words[position + 2 :]]
+        if word in command.valued or _ends_valued(word, command.valued):
             position += 2
         elif (word.startswith(("-", "+")) and len(word) > 1) or (
             command.name in ("env", "sudo", "doas") and re.match(r"\w+=", word)
@@ -131,6 +134,14 @@ def _skip(command: Command, skipped: int, position: int = 0) -> list[str]:
         else:
             break
     return words[position:]
+
+
+def _split(text: str) -> list[str]:
+    """The words that ``env -S`` makes of a text: quotes and backslashes count, as in a shell."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
 
 
 def _ends_valued(word: str, valued: frozenset[str]) -> bool:
