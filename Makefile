@@ -97,6 +97,10 @@ fuzz: setup ## fuzz the safety analysis for seconds=60, guided by coverage; what
 		-rss_limit_mb=3000 -timeout=60 -max_total_time=$(or $(seconds),60) -artifact_prefix=.fuzz/ -print_final_stats=1
 	@[ -z "$$(ls .fuzz/broken)" ] || { echo "fuzz: .fuzz/broken has texts that break a promise" >&2; exit 1; }
 
+.PHONY: beside-bash
+beside-bash: setup ## hold the safety analysis against bash itself on count=2000 programs made by chance
+	@$(bin)/python -m libs.safety.tests.beside_bash.compare --first $$RANDOM --count $(or $(count),2000)
+
 .PHONY: bench-sandboxes
 bench-sandboxes: setup ## what a sandbox costs a run, in this machine and in the cluster that KUBECONFIG names
 	@$(bin)/python -m bench.sandboxes

@@ -433,6 +433,24 @@ useradd -o -u 0 x
 LD_PRELOAD=/tmp/x.so ls
 echo /tmp/x.so > /etc/ld.so.preload
 BASH_ENV=/tmp/x bash -c ls
+cat <<E\n  $(reboot)\nE
+cat <<E\na\n\t`reboot`\nE
+cat <<-E\n\t$(reboot)\n\tE
+cat <<E\n$ $(reboot)\nE
+cat <<E\n$5.00 `reboot`\nE
+cat <<E\n  $(case a in a) reboot;; esac)\nE
+cat <<E\n  $(echo ")" '(' \) "$(reboot)")\nE
+cat <<E\n  $((1 + $(reboot)))\nE
+<<E\n$(reboot)\nE
+<<< $(reboot)
+echo ${x%$(reboot)}
+echo "${x##`reboot`}"
+echo ${x/a/`reboot`}
+echo ${x,,$(reboot)}
+v=([3]=reboot [1]=x); ${v[3]}
+v=([k]=reboot); ${v[k]}
+bash -c '$"reboot"'
+$(</tmp/x)
 """.strip().split("\n")
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from suture_safety.bash.word_templates import Word
 
 _MAX_ITEMS = 500
+_AT_INDEX = re.compile(r"\[([^\]]*)\]=")
 _REFERS = re.compile(rb"-\w*n\w*")
 _CODE_IN_SUBSCRIPT = re.compile(r"\w\[[^\]]*(?:\$\(|`)")
 
@@ -44,6 +45,8 @@ def assign(machine: Machine, node: Node) -> str | None:
         for child in value.children:
             if child.is_named and child.type != "comment":
                 items.extend(words.fields(machine, child))
+        if any(_AT_INDEX.match(item) for item in items):
+            items = _at_indexes(items)
         if appends:
             items = [*machine.arrays.get(name, machine.variables.get(name, ())), *items]
         machine.arrays[name] = items[:_MAX_ITEMS] if len(items) <= _MAX_ITEMS else [MANY]
@@ -51,6 +54,20 @@ def assign(machine: Machine, node: Node) -> str | None:
         return name
     _assign_text(machine, name, value, appends)
     return name
+
+
+def _at_indexes(items: list[str]) -> list[str]:
+    """The items in the order of their numbers: ``([2]=b [1]=a)``; not known where a key is no number."""
+    placed: dict[int, str] = {}
+    following = 0
+    for item in items:
+        at = _AT_INDEX.match(item)
+        if at and (not at[1].isdigit() or int(at[1]) >= _MAX_ITEMS):
+            return [MANY]
+        following = int(at[1]) if at else following
+        placed[following] = item[at.end() :] if at else item
+        following += 1
+    return [placed.get(position, "") for position in range(max(placed) + 1)]
 
 
 def _assign_text(machine: Machine, name: str, value: Node | None, appends: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from suture_safety.bash.assignments import forget, set_variable
@@ -87,9 +88,17 @@ def _read(machine: Machine, command: Command, nodes: Nodes) -> Stream:
             "Take the value as a parameter.",
             command.place,
         )
-    if stdin is not None and len(names) == 1 and is_known(stdin.text):
-        set_variable(machine, names[0], tuple(stdin.text.splitlines()[:200]) or ("",))
-        return SILENT
+    if stdin is not None and is_known(stdin.text):
+        lines = stdin.text.splitlines()[:200] or [""]
+        if len(names) == 1:
+            # Within a loop it takes each line in turn.
+            set_variable(machine, names[0], tuple(lines))
+            return SILENT
+        if len(lines) == 1 and "-a" not in command.options:
+            words = lines[0].split(None, len(names) - 1)
+            for name, word in zip_longest(names, words[: len(names)], fillvalue=""):
+                set_variable(machine, name, (word,))
+            return SILENT
     for name in names or ["REPLY"]:
         forget(machine, name)
     return SILENT

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from suture_safety.bash.swallowed import misread_backquotes
 from suture_safety.bash.tree import Unit, first_error, read, text_of
-from suture_safety.bash.values import ANY, MANY, TOKEN, UNKNOWN
+from suture_safety.bash.values import ANY, MANY, TOKEN, UNKNOWN, normal_path
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded
 
 if TYPE_CHECKING:
@@ -188,10 +188,17 @@ class Machine:
         else:
             stream = statements.run_all(self, children, None)
         if len(children) == 1 and children[0].type == "file_redirect":
-            stream = Stream(ANY)
+            stream = self._read_file(children[0])
         self.depth -= 1
         self.restore(before)
         return stream.text.rstrip("\n")
+
+    def _read_file(self, redirect: Node) -> Stream:
+        """What ``$(<file)`` gives."""
+        from suture_safety.bash.redirects import read_redirects
+
+        (read,) = read_redirects(self, (redirect,))
+        return self.files.get(normal_path(read.target, self.cwd)) or Stream(ANY)
 
     def process_substitution(self, node: Node) -> str:
         """Runs ``<(…)`` or ``>(…)`` and gives the name of a pipe that remembers where it comes from."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from suture_safety.bash.decoders import DECODERS
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.values import ANY, SOME, TOKEN, bounded, is_known, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from suture_safety.bash.command import Command
     from suture_safety.bash.machine import Machine
 
@@ -60,7 +57,7 @@ def printed(machine: Machine, command: Command) -> Stream:
         return Stream(machine.cwd or SOME)
     if name == "tee" and stdin is not None:
         machine.files.update(dict.fromkeys(command.paths, stdin))
-    decoder = _DECODERS.get(name)
+    decoder = DECODERS.get(name)
     if decoder is not None and stdin is not None and is_known(stdin.text):
         decoded = decoder(command, stdin.text)
         return Stream(ANY if decoded is None else bounded(decoded), sources)
@@ -131,66 +128,3 @@ def _path_part(name: str, path: str) -> str:
     if not is_known(path):
         return posixpath.dirname(path) or SOME if name == "dirname" and path.startswith("/") else SOME
     return (posixpath.dirname(path) or ".") if name == "dirname" else posixpath.basename(path.rstrip("/"))
-
-
-def _base64(command: Command, text: str) -> str | None:
-    if not command.has("-d", "-D", "--decode", "-di", "--d"):
-        return base64.b64encode(text.encode()).decode() + "\n"
-    try:
-        return base64.b64decode("".join(text.split()) + "==").decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _base32(command: Command, text: str) -> str | None:
-    try:
-        return base64.b32decode("".join(text.split())).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _xxd(command: Command, text: str) -> str | None:
-    if not command.has("-r"):
-        return None
-    try:
-        return bytes.fromhex("".join(text.split())).decode("utf-8", "replace")
-    except ValueError:
-        return None
-
-
-def _rev(command: Command, text: str) -> str:
-    return "\n".join(line[::-1] for line in text.split("\n"))
-
-
-def _tr(command: Command, text: str) -> str | None:
-    sets = [_tr_set(unescape(word)) for word in command.operands]
-    if not sets or any(one is None for one in sets):
-        return None
-    first = sets[0] or ""
-    if command.has("-d"):
-        return "".join(character for character in text if character not in first)
-    if len(sets) != 2 or not sets[1] or command.has("-c", "-C"):
-        return None
-    second = sets[1].ljust(len(first), sets[1][-1])
-    return text.translate(str.maketrans(first, second[: len(first)]))
-
-
-def _tr_set(text: str) -> str | None:
-    if len(text) > 200 or "[:" in text:
-        return None
-    return re.sub(
-        r"(.)-(.)",
-        lambda m: "".join(map(chr, range(ord(m[1]), ord(m[2]) + 1))) if ord(m[2]) - ord(m[1]) < 256 else m[0],
-        text,
-    )
-
-
-_DECODERS: dict[str, Callable[[Command, str], str | None]] = {
-    "base64": _base64,
-    "base32": _base32,
-    "xxd": _xxd,
-    "rev": _rev,
-    "tr": _tr,
-    "tee": lambda command, text: text,
-    "head": lambda command, text: text if text.count("\n") <= 1 else None,
-}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.bash import words
 from suture_safety.bash.tree import text_of
+from suture_safety.bash.unread import expand_unread
 from suture_safety.bash.values import ANY, MANY, SOME, TOKEN, bounded, is_known, may_be_empty, unescape
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from suture_safety.bash.machine import Machine
 
+_SUBSTITUTION = re.compile(r"\$\(|`")
 _SHAPE = re.compile(r"\$\{([!#]?)(\w+|[@*#?$!-])(\[.*?\])?(.*)\}", re.DOTALL)
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|##?|%%?|//?|\^\^?|,,?|:|@")
 _KNOWN = {
@@ -191,6 +193,11 @@ def _partly(value: str, operator: str) -> str:
 def _operand(machine: Machine, node: Node, length: int, raw: str) -> str:
     if not any(mark in raw for mark in "$`\"'\\"):
         return raw
+    unread = [text_of(child) for child in node.children if child.type in ("regex", "word")]
+    if unread := [text for text in unread if _SUBSTITUTION.search(text)]:
+        for text in unread:
+            expand_unread(machine, text, node)
+        return ANY
     end = node.end_byte - 1
     start = end - len(raw.encode()) if length else end
     source, base = node.text or b"", node.start_byte

@@ -9,6 +9,7 @@ from suture_safety.bash import parameters, words
 from suture_safety.bash.command import Redirect
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.tree import text_of
+from suture_safety.bash.unread import expand_unread
 from suture_safety.bash.values import ANY, TOKEN
 from suture_safety.bash.word_templates import redirection_template
 
@@ -120,7 +121,9 @@ def _expanded(machine: Machine, body: Node) -> str:
             "arithmetic_expansion",
         ):
             continue
-        out.append(_unescaped(raw[position : child.start_byte - base]))
+        if child.type == "simple_expansion" and (child.text or b"")[1:2].isspace():
+            continue  # `$ $(…)` is two things, which the grammar takes for `$$`.
+        out.append(_content(machine, raw[position : child.start_byte - base], body))
         if child.type == "command_substitution":
             out.append(machine.substitute(child))
         elif child.type == "arithmetic_expansion":
@@ -130,11 +133,13 @@ def _expanded(machine: Machine, body: Node) -> str:
             value = parameters.expand(machine, child)
             out.append(" ".join(value) if isinstance(value, list) else value)
         position = child.end_byte - base
-    out.append(_unescaped(raw[position:]))
+    out.append(_content(machine, raw[position:], body))
     text = "".join(out)
     return text if len(text) < 200_000 else ANY
 
 
-def _unescaped(raw: bytes) -> str:
+def _content(machine: Machine, raw: bytes, body: Node) -> str:
     text = raw.decode("utf-8", "replace")
+    if "$(" in text or "`" in text:
+        text = expand_unread(machine, text, body)
     return _BACKSLASH.sub(lambda m: "" if m[1] == "\n" else m[1], text) if "\\" in text else text

@@ -83,7 +83,7 @@ def _run_tree(machine: Machine, node: Node, stdin: Stream | None, redirected: li
     if redirected:
         parts.extend(spilled_words(redirected))
     if b"$" in (node.text or b"") and _misread(parts):
-        fixed = re.sub(r"\$(\w+)", r"${\1}", text_of(node))
+        fixed = re.sub(r"\$(\w+)", r"${\1}", text_of(node)).replace('$"', '"')
         return machine.run_text(fixed, machine.place(node), exact=False, stdin=stdin)
     redirects = read_redirects(machine, redirected) if redirected else ()
     stdin = _from_file(machine, redirects, stdin)

@@ -120,6 +120,11 @@ def _redirected(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     if body is None and spilled_words(pieces):
         return run_command(machine, node, stdin, ())
     if body is None:
+        for piece in pieces:
+            if piece.type == "herestring_redirect":
+                from_here_string(machine, piece)
+            elif piece.type == "heredoc_redirect":
+                from_here_document(machine, piece)
         run_redirects_alone(machine, node, read_redirects(machine, pieces))
         return SILENT
     tails: list[Node] = []

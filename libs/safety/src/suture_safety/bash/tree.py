@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _QUICK_BYTES = 8_000
 _MAX_MENDED = 30
+_EXPANSIONS = ("command_substitution", "arithmetic_expansion")
 _NEWLINE = re.compile(rb"\n")
 _QUOTED_IN_EXPANSION = re.compile(rb"(?<=[/#%,^-])\$'(?:[^'\\]|\\.)*'")
 
@@ -90,6 +91,16 @@ def _parse_in_time(source: bytes, deadline: float) -> None:
     except ValueError as error:
         _parser().reset()
         raise BoundExceeded("bounds.time", "takes longer to parse than there is time") from error
+
+
+def parses_as_one(text: str, budget: Budget) -> bool:
+    """Whether a text is one whole expansion and nothing else."""
+    source = text.encode("utf-8", "replace")
+    root = _parse(b": " + source, budget)
+    if root.has_error or root.child_count != 1 or root.children[0].type != "command":
+        return False
+    last = root.children[0].children[-1]
+    return (last.start_byte, last.end_byte) == (2, len(source) + 2) and last.type in _EXPANSIONS
 
 
 def text_of(node: tree_sitter.Node) -> str:
