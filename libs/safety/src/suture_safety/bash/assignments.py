@@ -136,7 +136,12 @@ def declare(machine: Machine, node: Node) -> None:
     refers = any(child.type == "word" and _REFERS.fullmatch(child.text or b"") for child in node.children)
     for child in node.children:
         if child.type == "variable_assignment":
+            outer = machine.references
+            if refers:
+                # It is the name itself that gets a value here, not what it stood for so far.
+                machine.references = {}
             name = assign(machine, child)
+            machine.references = outer
             if refers and name:
                 _refer(machine, name)
         elif child.type == "variable_name" and keyword in ("local", "declare", "typeset"):
