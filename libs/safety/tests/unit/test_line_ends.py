@@ -66,3 +66,18 @@ def test_text_that_goes_on_in_the_next_line_keeps_its_backslash() -> None:
 def test_backquotes_that_the_grammar_pairs_in_another_way_are_refused() -> None:
     report = analyse("echo `ls` `rm -rf /`\n", "bash")
     assert "bash.syntax" in [one.rule_id for one in report.findings if one.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "after", [";", "; ", "; :", "; : | :", "|cat", " | cat", "&& :", ">/tmp/x", " 2>&1", " # why", ""]
+)
+def test_a_here_document_ends_at_its_delimiter_whatever_follows_that(after: str) -> None:
+    text = f"cat <<END{after}\n$x it's\nEND\nrm -rf /etc\n: \"it's\"\n"
+    found = [one for one in analyse(text, "bash").findings if one.severity == "error"]
+    assert [(one.rule_id, one.line) for one in found] == [("filesystem.remove-system-root", 4)]
+
+
+@pytest.mark.parametrize("start", ["(cat <<END)", "cat <<END&", "{ cat <<END; }"])
+def test_a_here_document_whose_end_the_grammar_misses_is_refused(start: str) -> None:
+    report = analyse(f"{start}\n$x\nEND\nrm -rf /etc\n", "bash")
+    assert "bash.syntax" in [one.rule_id for one in report.findings]

@@ -450,6 +450,7 @@ echo ${x,,$(reboot)}
 v=([3]=reboot [1]=x); ${v[3]}
 v=([k]=reboot); ${v[k]}
 bash -c '$"reboot"'
+echo $'a\\'\nreboot\necho \'
 g() { :; }; g; g() {\nv2=reboot\ndeclare -n v1=v2\n$v1\n}; g
 $(</tmp/x)
 """.strip().split("\n")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from suture_safety.bash.swallowed import misread_backquotes
+from suture_safety.bash.here_documents import misread_document
+from suture_safety.bash.swallowed import misread_backquotes, misread_quote
 from suture_safety.bash.tree import Unit, first_error, read, text_of
 from suture_safety.bash.values import ANY, MANY, TOKEN, UNKNOWN, normal_path
 from suture_safety.bounds import MAX_DEPTH, BoundExceeded
@@ -248,6 +249,10 @@ class Machine:
             self.broken(error, what)
         if self.unit.source.count(b"`") > 2 and (inner := misread_backquotes(root)):
             self.broken(inner, "which backquotes belong together cannot be told: $(…) says it")
+        if b"<<" in self.unit.source and (inner := misread_document(self.unit.source, root)):
+            self.broken(inner, "where this here-document ends cannot be told: it needs its delimiter alone")
+        if b"\\\\'" in self.unit.source and b"$'" in self.unit.source and (inner := misread_quote(root)):
+            self.broken(inner, "where this $'…' ends cannot be told: write its last backslash as \\x5c")
 
     def broken(self, node: Node, what: str) -> None:
         """Says that the text cannot be read as bash reads it."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _BLANK = re.compile(rb"(?:\s|\\\n)*")
 _BACKQUOTE = re.compile(rb"(?<!\\)`")
+_ANSI_C_STRING = re.compile(rb"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
 _LINE_END = re.compile(rb"(?<!\\)\n")
 _WITHIN_A_WORD = re.compile(rb"(?<=[^\s\\])(?:\\\n(?:[^\s\\]|\\[^\n])+)+")
 _CONTINUATION = b"\\\n"
@@ -77,6 +78,17 @@ def misread_backquotes(root: Node) -> Node | None:
         node = waiting.pop()
         source = node.text or b"" if node.type == "command_substitution" else b""
         if source.startswith(b"`") and _BACKQUOTE.search(source, 1, len(source) - 1):
+            return node
+        waiting += reversed(node.children)
+    return None
+
+
+def misread_quote(root: Node) -> Node | None:
+    """A ``$'…'`` whose end the grammar misses: it takes the quote in ``\\\\'`` for an escaped one."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "ansi_c_string" and not _ANSI_C_STRING.fullmatch(node.text or b""):
             return node
         waiting += reversed(node.children)
     return None

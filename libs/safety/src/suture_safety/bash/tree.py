@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import tree_sitter
 import tree_sitter_bash
 
+from suture_safety.bash.here_documents import set_apart
 from suture_safety.bash.swallowed import joined, separated
 from suture_safety.bounds import BoundExceeded
 
@@ -44,6 +45,9 @@ def read(
 
 def _as_bash_reads(source: bytes, root: tree_sitter.Node, budget: Budget) -> tree_sitter.Node:
     """The tree in which each word and each command ends where bash ends it; every offset is the source's."""
+    apart = set_apart(source) if b"<<" in source else source
+    if apart != source:
+        source, root = apart, _parse(apart, budget)
     whole = joined(source, root)
     if whole is not None:
         source, root = whole, _parse(whole, budget)
