@@ -25,7 +25,7 @@ _RUNS = frozenset(
     subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen
     asyncio.create_subprocess_exec os.execv os.execve os.execl os.execle os.execlp os.execlpe os.execvp
     os.execvpe os.spawnl os.spawnv os.spawnvp os.spawnlp os.spawnle os.spawnve os.spawnvpe
-    os.posix_spawn os.startfile
+    os.posix_spawn os.posix_spawnp os.startfile
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 _AS_COMMAND = {
@@ -63,6 +63,7 @@ _PATH_METHODS = {
 _HTTP = re.compile(
     r"(?:requests|httpx|aiohttp)\.(?:get|post|put|patch|delete|head|request|Session|Client)|urllib\.request\.(?:urlopen|urlretrieve|Request)|urllib\.urlopen|urllib2\.urlopen"
 )
+_WHOLE_ENVIRONMENT = re.compile(r"\bos\.environ\b(?!\s*\[|\.get)")
 _SQL = re.compile(r"(?i)^\s*(?:select|insert|update|delete|drop|truncate|alter|create|grant|with)\b")
 
 
@@ -85,6 +86,8 @@ def check_call(
         _change(node, name, names, collector, budget, place)
     elif name in ("eval", "exec") and node.args:
         _nested(names.text(node.args[0]), collector, budget, place)
+    elif name == "os.open":
+        _open_for(node, names, collector, budget, place)
     elif name in ("open", "io.open", "codecs.open", "builtins.open"):
         _open(node, names, collector, budget, place)
     elif _HTTP.fullmatch(name):
@@ -144,7 +147,7 @@ def _run(
     words: list[str]
     if isinstance(command, (ast.List, ast.Tuple)):
         words = [names.text(element) for element in command.elts]
-    elif name.startswith(("os.exec", "os.spawn", "asyncio")):
+    elif name.startswith(("os.exec", "os.spawn", "os.posix_spawn", "asyncio")):
         words = [names.text(command)]
         rest = arguments[1:]
         if rest and isinstance(rest[0], (ast.List, ast.Tuple)):
@@ -203,8 +206,25 @@ def _open(node: ast.Call, names: Names, collector: Collector, budget: Budget, pl
         _as_bash(f"cat {shlex.quote(path)}", collector, budget, place)
 
 
+def _open_for(
+    node: ast.Call, names: Names, collector: Collector, budget: Budget, place: tuple[int, int]
+) -> None:
+    flags = ast.unparse(node.args[1]) if len(node.args) > 1 else ""
+    verb = ": >" if re.search("O_(?:WRONLY|RDWR|TRUNC|CREAT|APPEND)", flags) else "cat"
+    path = names.text(node.args[0] if node.args else None)
+    _as_bash(f"{verb} {shlex.quote(path)}", collector, budget, place)
+
+
 def _request(node: ast.Call, name: str, names: Names, collector: Collector, place: tuple[int, int]) -> None:
     url = names.text(node.args[0] if node.args else None)
+    if _WHOLE_ENVIRONMENT.search(ast.unparse(node)):
+        collector.add(
+            "credentials.environment-dump",
+            "warning",
+            f"{name} sends the whole environment, which holds secrets",
+            "Name the variables that are needed.",
+            place,
+        )
     match = re.match(r"(https?)://([^/:\s?#]+)(?::(\d+))?", url)
     port = (match[3] or {"http": "80", "https": "443"}[match[1]]) if match else "0"
     collector.effects.connect(f"{match[2] if match else ANY}:{port}", place)
@@ -256,3 +276,8 @@ def _method(
 
             dialect = "sqlite" if "sqlite3" in names.imported.values() else "postgres"
             analyse_sql(code, collector, budget, dialect=dialect, place=place)
+
+
+_OTHERS = ("eval", "exec", "compile", "__import__", "os.chmod", "os.chown")
+DOES = _SHELLS.union(_RUNS, _AS_COMMAND, _OTHERS)
+"""What acts outside Python, or runs code, when it is called."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from suture_contracts.report import Quality
 
 from suture_safety.bounds import BoundExceeded
-from suture_safety.python_calls import check_call
+from suture_safety.python_calls import DOES, check_call
 from suture_safety.python_names import Names
+from suture_safety.python_values import handed_on
 from suture_safety.rulebook import data
 
 if TYPE_CHECKING:
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 
 _MAX_NODES = 100_000
 _BACKUPS = ("shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree", "os.rename", "shutil.move")
+_INNER = frozenset(
+    """
+    __subclasses__ __globals__ __builtins__ __code__ __closure__ __getattribute__ __call__
+    """.split()  # noqa: SIM905 - as a list it fills the page
+)
+_REFLECTION = {
+    "id": "reflection",
+    "severity": "warning",
+    "message": "reaches {name}, by which anything can be called",
+    "remedy": "Call the function by its name.",
+}
+_HANDED_ON = {
+    "id": "handed-on",
+    "severity": "warning",
+    "message": "hands {name} on: with what it is called cannot be told",
+    "remedy": "Call it where it is named.",
+}
 _LOGS = ("print", "logging.", "sys.stdout.write", "sys.stderr.write", "log.", "logger.")
 
 
@@ -46,8 +64,14 @@ def analyse_python(
                 _import_by_rule(module, collector, _place(node, base))
         elif isinstance(node, ast.Assert):
             seen.add("assert")
+        elif isinstance(node, ast.Attribute) and node.attr in _INNER:
+            _report(_REFLECTION, node.attr, collector, _place(node, base))
         elif isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value:
             _check_endless(node, collector, _place(node, base))
+    for value in handed_on(nodes):
+        name = names.dotted(value)
+        if name in DOES:
+            _report(_HANDED_ON, name, collector, _place(value, base))
     return _quality(text, nodes, seen, collector, base)
 
 
@@ -113,6 +137,7 @@ def _by_rule(name: str, collector: Collector, place: tuple[int, int], call: ast.
     found += [rule for prefix, rule in prefixes if name.startswith(prefix)]
     if isinstance(call.func, ast.Attribute):
         found += _methods().get(call.func.attr, ())
+        found += [rule for pattern, rule in _methods_like() if pattern.fullmatch(call.func.attr)]
         name = name or call.func.attr
     for rule in found:
         if _concerns(rule, name, call):
@@ -137,6 +162,12 @@ def _methods() -> dict[str, list[dict[str, Any]]]:
         for name in rule.get("methods", ()):
             found.setdefault(name, []).append(rule)
     return found
+
+
+@cache
+def _methods_like() -> tuple[tuple[re.Pattern[str], dict[str, Any]], ...]:
+    rules = data("python.yaml")["calls"]
+    return tuple((re.compile(rule["methods_like"]), rule) for rule in rules if "methods_like" in rule)
 
 
 def _concerns(rule: dict[str, Any], name: str, call: ast.Call) -> bool:
