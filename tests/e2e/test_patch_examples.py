@@ -212,6 +212,7 @@ def test_tasks_give_what_the_examples_show(
     assert result["patch_id"]
     assert 0 < result["confidence_score"] <= 1
     assert result["is_valid"] is True
+    assert (result["llm_provider"], result["tokens_used"]) == ("none", 0)
 
     known = {name: getattr(tasks, name) for name in dir(tasks) if name.startswith("generate_")}
     run(ON_DEMAND, **known)
@@ -221,3 +222,19 @@ def test_tasks_give_what_the_examples_show(
     whole = batch.get(timeout=120)
     assert whole["total"] == len(batch.tasks) >= 1
     assert whole["succeeded"] >= 1
+
+
+def test_a_task_says_which_model_wrote_its_patch(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from suture_generation.tasks import generate_patch_for_vulnerability
+
+    monkeypatch.setenv("SUTURE_API_URL", system.stack.api_url)
+    monkeypatch.setenv("SUTURE_API_KEY", system.stack.tokens["operator"])
+    host = f"host-{uuid4().hex[:8]}"
+    answer = system.call("operator", "POST", "/api/targets", {"id": host, "kind": "host"})
+    assert answer.status_code == 201, answer.text
+    safe = "#!/bin/bash\nset -euo pipefail\nsystemctl disable --now imported\necho stopped\n"
+    system.model_server.answering = lambda request: written(safe)
+    reported = {**OPENSSL, "vulnerability_id": host, "fixed_version": None, "affected_systems": [host]}
+    assert system.call("operator", "POST", "/api/vulnerabilities", reported).status_code == 202
+    result = generate_patch_for_vulnerability.delay(host, llm_provider="openai").get(timeout=60)
+    assert (result["success"], result["llm_provider"], result["tokens_used"]) == (True, "openai", 150)
