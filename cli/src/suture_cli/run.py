@@ -24,7 +24,7 @@ _TYPES = ("bash", "python", "kubernetes", "sql", "config")
 @click.option(
     "--target", "targets", multiple=True, required=True, help="The registered target; may be repeated."
 )
-@click.option("--verify", metavar="FILE", help="Fails before the script and passes after it.")
+@click.option("--verify", metavar="FILE", help="Fails before the script, passes after it; Python for Python.")
 @click.option("--rollback", metavar="FILE", help="Takes back what restoring the written files does not.")
 @click.option("--writes", multiple=True, metavar="PATH", help="What it changes; may be repeated.")
 @click.option("--egress", multiple=True, metavar="HOST:PORT", help="What it connects to; may be repeated.")

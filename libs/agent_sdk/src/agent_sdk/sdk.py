@@ -88,7 +88,7 @@ class AgentSDK(Supervision):
         return self.register(target)
 
     def list_targets(self) -> list[dict[str, Any]]:
-        """Every registered target, ``{target, revision}``."""
+        """This agent's targets (with a supervisor's key every one), ``{target, revision}``."""
         return list(self.transport.get("/api/targets")["targets"])
 
     def remove_target(self, target_id: str | None = None) -> dict[str, Any]:

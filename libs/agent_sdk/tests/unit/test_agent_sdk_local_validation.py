@@ -6,6 +6,11 @@ import sys
 import pytest
 from agent_sdk import AgentSDK
 
+POD = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+    "spec: {hostNetwork: true, containers: [{name: a, image: b}]}\n"
+)
+
 
 @pytest.fixture
 def agent() -> AgentSDK:
@@ -23,6 +28,29 @@ def test_a_harmless_text_is_valid(agent: AgentSDK) -> None:
     report = agent.validate_locally("#!/bin/bash\nset -euo pipefail\necho hello\n")
     assert report["isValid"] is True
     assert 0 <= report["safetyScore"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("script_type", "broken", "dangerous"),
+    [
+        ("bash", "if then\n", "mkfs.ext4 /dev/sda1\n"),
+        ("python", "def f(:\n", "import shutil\nshutil.rmtree('/')\n"),
+        ("sql", "SELEC * FRM orders", "DROP TABLE orders"),
+        ("kubernetes", "a: [1", POD),
+        (
+            "config",
+            '{"edits": [{"path": ',
+            "--- /srv/../a\n+++ /srv/../a\n@@ -1 +1 @@\n-a\n+b\n",
+        ),
+    ],
+)
+def test_every_type_is_read_in_its_own_language(
+    agent: AgentSDK, script_type: str, broken: str, dangerous: str
+) -> None:
+    report = agent.validate_locally(broken, script_type)
+    assert f"{script_type}.syntax" in {finding["ruleId"] for finding in report["findings"]}
+    assert report["isValid"] is False
+    assert agent.validate_locally(dangerous, script_type)["isValid"] is False
 
 
 def test_an_unknown_type_is_refused(agent: AgentSDK) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from suture_contracts.findings import VulnerabilityReported as Vulnerability
+from suture_contracts.target import Target
 
 from suture_generation.patches import AIPatchGenerator, PatchResult
 from suture_generation.providers import get_llm_client
@@ -17,6 +18,7 @@ __all__ = [
     "AIPatchGenerator",
     "PatchResult",
     "PatchType",
+    "Target",
     "Vulnerability",
     "VulnerabilityAnalysis",
     "VulnerabilityAnalyzer",

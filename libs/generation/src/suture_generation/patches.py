@@ -9,6 +9,7 @@ from suture_contracts.events import Origin
 from suture_contracts.findings import VulnerabilityReported
 from suture_contracts.report import Reversibility
 from suture_contracts.script import ScriptDocument
+from suture_contracts.target import Target
 
 from suture_generation.analysis import Analysis, Templates, analyze_report
 from suture_generation.authoring import Task, write_script
@@ -53,20 +54,31 @@ class AIPatchGenerator:
         await self._provider.close()
 
     async def generate_patch(
-        self, vulnerability: VulnerabilityReported, analysis: VulnerabilityAnalysis
+        self,
+        vulnerability: VulnerabilityReported,
+        analysis: VulnerabilityAnalysis,
+        target: Target | None = None,
     ) -> PatchResult:
-        """Raises ``GenerationError`` where no template fits and no provider is set, or a ``ModelError``."""
-        report = analyze_report(vulnerability, (), self._templates)
+        """``target`` is the host to patch: its facts say what a report cannot, as the unit to stop.
+
+        Raises ``GenerationError`` where no template fits and no provider is set, or a ``ModelError``.
+        """
+        targets = () if target is None else (target,)
+        report = analyze_report(vulnerability, targets, self._templates)
         if not report.actionable:
             raise GenerationError(report.reason)
-        return self._from_template(report, analysis) or await self._from_model(report, analysis)
+        patch = self._from_template(report, analysis, targets)
+        return patch or await self._from_model(report, analysis, targets)
 
-    def _from_template(self, report: Analysis, analysis: VulnerabilityAnalysis) -> PatchResult | None:
+    def _from_template(
+        self, report: Analysis, analysis: VulnerabilityAnalysis, targets: tuple[Target, ...]
+    ) -> PatchResult | None:
         if report.template is None:
             return None
         try:
-            values = resolve_parameters(report.template, report.finding, ())
-            document = self._cache.compiled(report.template).render(values)
+            values = resolve_parameters(report.template, report.finding, targets)
+            named = [target.id for target in targets]
+            document = self._cache.compiled(report.template).render(values, named)
         except GenerationError:
             if self._provider.name == "none":
                 raise
@@ -74,10 +86,12 @@ class AIPatchGenerator:
         parts = confidence_parts("template", report.complexity, analysis.confidence)
         return _result(document, report.template.reversibility, parts, 0)
 
-    async def _from_model(self, report: Analysis, analysis: VulnerabilityAnalysis) -> PatchResult:
+    async def _from_model(
+        self, report: Analysis, analysis: VulnerabilityAnalysis, targets: tuple[Target, ...]
+    ) -> PatchResult:
         if self._provider.name == "none":
             raise GenerationError(f"{report.reason}: no template fits", remedy="choose a model provider")
-        authored = await write_script(self._provider, Task(report.finding, (), "bash", report.template))
+        authored = await write_script(self._provider, Task(report.finding, targets, "bash", report.template))
         origin: Origin = "novel" if report.template is None else "adapted"
         parts = confidence_parts(origin, report.complexity, analysis.confidence)
         return _result(authored.document, authored.reversibility, parts, authored.completion.tokens_used)

@@ -57,6 +57,7 @@ class PatchTask:
         report = document.get("report") or {}
         confidence = (document.get("confidence") or {}).get("total")
         state = document["state"]
+        model = (document.get("script") or {}).get("model") or {}
         written = document.get("script_id") is not None and state not in ("no_action", "generation_failed")
         return {
             "success": written and bool(report.get("is_valid")),
@@ -66,6 +67,8 @@ class PatchTask:
             "confidence_score": None if confidence is None else round(confidence / 100, 4),
             "is_valid": bool(report.get("is_valid")),
             "safety_score": report.get("safety_score"),
+            "llm_provider": model.get("provider", "none"),
+            "tokens_used": model.get("input_tokens", 0) + model.get("output_tokens", 0),
             "state": state,
             "error": None if written else document.get("error"),
         }
@@ -96,7 +99,8 @@ class GeneratePatchForVulnerability:
     def delay(self, vulnerability_id: int | str, llm_provider: str | None = None) -> PatchTask:
         """Raises ``GenerationError`` where no such vulnerability was reported.
 
-        The system's own settings choose the model: ``llm_provider`` may say which one is expected.
+        The system's own settings choose the model, whatever ``llm_provider`` expects; the result's
+        ``llm_provider`` says which one wrote the patch, and ``none`` where a template sufficed.
         """
         _must_be_known(llm_provider)
         with _Api() as api:

@@ -22,7 +22,7 @@ from suture_generation.providers import (
     get_llm_client,
 )
 from suture_generation.providers.protocol import AnswerSchema
-from suture_local.model_server import ModelAnswer, ModelServer
+from suture_local.model_server import ModelAnswer, ModelRequest, ModelServer
 
 KEY = "sk-test-of-nobody"
 ASK: list[ChatMessage] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
@@ -65,6 +65,62 @@ async def test_an_answer_of_a_given_shape_comes_parsed(client: Provider, model_s
     model_server.queue.append({"said": "hello"})
     answer = await client.generate_with_retry(ASK, SCHEMA)
     assert answer.data == {"said": "hello"}
+
+
+def older_model(request: ModelRequest) -> ModelAnswer | dict[str, Any]:
+    """gpt-4, gpt-3.5-turbo, claude-3-…: no schema as the answer's format, and at most 4,096 tokens."""
+    if "response_format" in request.body:
+        return ModelAnswer("'response_format' of type 'json_schema' is not supported", status=400)
+    asked = request.body.get("max_completion_tokens") or request.body.get("max_tokens") or 0
+    if asked > 4_096:
+        return ModelAnswer("max_tokens is too large", status=400)
+    return {"said": "hello"}
+
+
+async def test_an_older_model_is_asked_as_it_can_be_and_the_next_time_at_once(
+    client: Provider, model_server: ModelServer
+) -> None:
+    model_server.answering = older_model
+    assert (await client.generate_with_retry(ASK, SCHEMA)).data == {"said": "hello"}
+    first = len(model_server.requests)
+    assert (await client.generate_with_retry(ASK, SCHEMA)).data == {"said": "hello"}
+    assert (await client.generate_with_retry(ASK)).content == '{"said": "hello"}'
+    assert (first, len(model_server.requests)) == (2, 4)
+
+
+async def test_a_request_that_is_wrong_either_way_is_an_error_and_the_next_is_asked_as_before(
+    client: Provider, model_server: ModelServer
+) -> None:
+    model_server.queue += [ModelAnswer("too long a conversation", status=400)] * 2
+    with pytest.raises(ModelError, match="400"):
+        await client.generate_with_retry(ASK, SCHEMA)
+    model_server.queue.append({"said": "hello"})
+    assert (await client.generate_with_retry(ASK, SCHEMA)).data == {"said": "hello"}
+    asked = model_server.requests[-1].body
+    assert asked.get("max_completion_tokens") or asked.get("max_tokens") == 8_192
+
+
+@pytest.mark.parametrize(
+    ("provider", "named", "asked"),
+    [
+        ("openai", "gpt-4", "gpt-4"),
+        ("openai", "gpt-4-turbo-preview", "gpt-4-turbo-preview"),
+        ("openai", "gpt-3.5-turbo", "gpt-3.5-turbo"),
+        ("anthropic", "claude-3-opus", "claude-3-opus-20240229"),
+        ("anthropic", "claude-3-sonnet", "claude-3-sonnet-20240229"),
+        ("anthropic", "claude-3-sonnet-20240229", "claude-3-sonnet-20240229"),
+        ("anthropic", "claude-3-haiku", "claude-3-haiku-20240307"),
+    ],
+)
+async def test_a_model_is_asked_by_the_name_that_its_api_knows(
+    provider: str, named: str, asked: str, model_server: ModelServer
+) -> None:
+    url = model_server.openai_url if provider == "openai" else model_server.url
+    client = get_llm_client(provider, model=named, base_url=url, api_key=KEY)
+    model_server.answering = older_model
+    assert (await client.generate_with_retry(ASK, SCHEMA)).data == {"said": "hello"}
+    assert {request.model for request in model_server.requests} == {asked}
+    await client.close()
 
 
 async def test_a_rate_limit_is_waited_out_as_long_as_the_provider_says(

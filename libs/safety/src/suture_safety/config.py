@@ -9,6 +9,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING
 
+from suture_safety.config_edits import edits_of, lines_of, note_writes
 from suture_safety.images import references
 from suture_safety.rulebook import data
 from suture_safety.yaml_reader import BrokenYaml, read_documents
@@ -42,31 +43,33 @@ def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
         _check_diff(text, collector)
     else:
         _parse(text, collector, budget)
-    added = list(_added(text, is_diff))
+    edits = [] if is_diff else edits_of(text)
+    note_writes(text, edits, collector, budget)
+    added = list(lines_of(text, edits, budget) if edits else _added(text, is_diff))
     for image, number in references("\n".join(line for _, line in added)):
-        collector.effects.image(image, (added[number - 1][0], 1))
-    for number, line in added:
+        collector.effects.image(image, added[number - 1][0])
+    for place, line in added:
         budget.step()
         plain = _BLANKS.sub(" ", line)  # long runs of blanks would make some patterns slow
         for pattern, what in _loosened():
             if pattern.search(plain):
-                collector.add("config.loosened", "warning", what, "Keep the stricter setting.", (number, 1))
+                collector.add("config.loosened", "warning", what, "Keep the stricter setting.", place)
         if _SECRET.search(line):
             collector.add(
                 "config.secret",
                 "info",
                 "carries a secret in plain text",
                 "Refer to a secret store.",
-                (number, 1),
+                place,
             )
 
 
-def _added(text: str, is_diff: bool) -> Iterator[tuple[int, str]]:
+def _added(text: str, is_diff: bool) -> Iterator[tuple[tuple[int, int], str]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not is_diff:
-            yield number, line[:2_000]
+            yield (number, 1), line[:2_000]
         elif line.startswith("+") and not line.startswith("+++"):
-            yield number, line[1:2_000]
+            yield (number, 1), line[1:2_000]
 
 
 def _check_diff(text: str, collector: Collector) -> None:
@@ -81,6 +84,8 @@ def _check_diff(text: str, collector: Collector) -> None:
                 "Name the file itself.",
                 (number, 1),
             )
+        elif line.startswith("+++ /") and not line.startswith("+++ /dev/null"):
+            collector.effects.write(line[4:].split("\t")[0].rstrip("\r"), (number, 1))
         header = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line)
         if header:
             old, new = int(header[1] or 1), int(header[2] or 1)

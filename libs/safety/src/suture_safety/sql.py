@@ -63,10 +63,26 @@ def analyse_sql(
                 _syntax(collector, where, str(detail.get("description") or "cannot be read"))
             continue
         for tree in trees:
-            if tree is not None:
-                check_statement(tree, text[chunk[0].start : chunk[-1].end + 1], collector, where, created)
+            statement = text[chunk[0].start : chunk[-1].end + 1]
+            if tree is None:
+                continue
+            if _is_no_statement(tree) and not check_opaque(statement, collector, where):
+                _syntax(collector, where, "it begins with no statement")
+            else:
+                check_statement(tree, statement, collector, where, created)
     if not statements:
         collector.add("sql.empty", "error", "holds no statement", "Say what is to be done.", place)
+
+
+def _is_no_statement(tree: Any) -> bool:
+    """Whether it is an expression alone, which a misspelt ``SELEC * FRM x`` is read as.
+
+    A name, or a name beside a name, may be a statement that only its own engine knows: ``FLUSH TABLES``.
+    """
+    from sqlglot import expressions as e
+
+    bare = tree.this if isinstance(tree, e.Alias) else tree
+    return isinstance(bare, e.Condition) and not isinstance(bare, (e.Column, e.Query))
 
 
 def _as_postgres(text: str, collector: Collector, budget: Budget, place: tuple[int, int]) -> bool:

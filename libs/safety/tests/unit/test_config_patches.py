@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
-from suture_safety import analyse
+from suture_contracts.script import ScriptDocument
+from suture_safety import analyse, analyse_document
 
 LOOSENED = (
     "PermitRootLogin yes",
@@ -194,3 +196,50 @@ def test_a_line_made_to_be_slow_ends_within_the_bounds(line: str) -> None:
     started = time.thread_time()
     analyse(f"{line}\n" * 100, "config")
     assert time.thread_time() - started < 6
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"),
+    [
+        ("/etc/ssh/sshd_config", {"PermitRootLogin": "yes"}),
+        ("/etc/sysctl.d/app.conf", {"kernel.randomize_va_space": 0}),
+        ("/etc/nginx/nginx.conf", {"http.server[1].autoindex": "on"}),
+        ("/srv/app/app.yaml", {"db.tls": {"verify_ssl": False}}),
+        ("/srv/app/app.yaml", {"hosts": [{"insecureSkipVerify": True}]}),
+        ("/etc/systemd/system/app.service", {"Service.NoNewPrivileges": "no"}),
+    ],
+)
+def test_a_setting_that_loosens_security_is_found_where_an_edit_sets_it(
+    path: str, settings: dict[str, object]
+) -> None:
+    harmless = {"path": path, "set": {"Banner": "none"}}
+    text = json.dumps({"edits": [harmless, {"path": path, "set": settings}]}, indent=1)
+    found = [finding for finding in analyse(text, "config").findings if finding.rule_id == "config.loosened"]
+    assert [text.split("\n")[finding.line - 1].strip() for finding in found] == [
+        line.strip() for line in text.split("\n") if f'"{next(iter(settings))}"' in line
+    ]
+    assert not analyse(json.dumps({"edits": [harmless]}), "config").warnings
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"edits": [{"path": "/etc/passwd", "add_lines": ["app:x:0:0::/:/bin/sh"]}]}),
+        "--- /etc/passwd\n+++ /etc/passwd\n@@ -1 +1 @@\n-a\n+b\n",
+    ],
+)
+def test_a_patch_of_a_file_that_is_not_declared_is_an_error(body: str) -> None:
+    patch = {"script_type": "config", "body": body, "verify": "#!/bin/bash\ntest -s /etc/passwd\n"}
+    report = analyse_document(ScriptDocument.model_validate({**patch, "writes": ["/srv/app/app.yaml"]}))
+    assert [finding.rule_id for finding in report.findings if finding.severity == "error"] == [
+        "document.undeclared-write"
+    ]
+    assert analyse_document(ScriptDocument.model_validate({**patch, "writes": ["/etc/passwd"]})).is_valid
+    assert report.needs.writes == ("/etc/passwd",)
+
+
+def test_a_patch_of_ten_thousand_edits_is_read_within_its_bounds() -> None:
+    text = json.dumps({"edits": [{"path": "/a", "set": {"b": 1}}] * 10_000})
+    began = time.process_time()
+    analyse(text[:199_000].rsplit(", ", 2)[0] + "]}", "config")
+    assert time.process_time() - began < 10

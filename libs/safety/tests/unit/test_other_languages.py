@@ -87,6 +87,8 @@ def test_ordinary_python_has_neither_errors_nor_warnings() -> None:
         ("\\! rm -rf /", "sql.shell-command", "error"),
         ("DO $$ BEGIN EXECUTE 'x'; END $$", "sql.dynamic", "warning"),
         ("SELEC 1 FRM (", "sql.syntax", "error"),
+        ("SELEC * FRM orders", "sql.syntax", "error"),
+        ("FLUSH PRIVILEGES", "sql.not-analysed", "warning"),
         ("SELECT 1;\nDELETE FROM a", "sql.delete-all", "error"),
     ],
 )

@@ -39,6 +39,9 @@ systemctl restart sshd
 WORKAROUND = """#!/bin/bash
 set -euo pipefail
 
+# Temporary workaround for CVE-XXXX-XXXXX
+# TODO: Replace with proper patch when available
+
 # Disable vulnerable service
 systemctl stop vulnerable-service
 systemctl disable vulnerable-service

@@ -105,6 +105,7 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     concurrency = settings.executor_concurrency
     driver = Driver(documents, begun, targets, stops, locks, runs, service.signer, log, metrics, concurrency)
     reconciler = Reconciler(collection, driver, targets, stops, instance, log, settings.executor_scan_seconds)
+    metrics.watch_at_work(lambda: reconciler.at_work)
     switch = Switch(stops, runs, locks, reconciler, documents)
     start_requests, reports = store.documents("start_requests"), store.documents("agent_reports")
     starts = Starts(documents, collection, start_requests, reports, targets, reconciler)

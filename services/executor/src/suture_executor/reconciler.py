@@ -57,6 +57,11 @@ class Reconciler:
             self._tasks[id] = task
             task.add_done_callback(lambda _: self._ended(id))
 
+    @property
+    def at_work(self) -> int:
+        """How many executions this instance drives now."""
+        return len(self._tasks)
+
     def look(self) -> None:
         """Look at the store soon: a stop was lifted, a target came."""
         self._look.set()

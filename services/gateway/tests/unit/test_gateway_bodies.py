@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from suture_gateway.http.bodies import parsed
 from suture_gateway.http.problems import HttpProblem
 from suture_gateway.http.requests import DecisionRequest, FreeForm, GenerateRequest
 from suture_gateway.http.strict_json import parse
@@ -59,6 +60,13 @@ def test_a_body_of_a_megabyte_is_looked_through_quickly() -> None:
     started = time.process_time()
     parse(b"[" + b'"\\u0041",' * 100_000 + b"1]")
     assert time.process_time() - started < 2
+
+
+def test_a_request_without_its_body_is_told_what_to_send() -> None:
+    with pytest.raises(HttpProblem) as caught:
+        parsed(b"", DecisionRequest)
+    assert (caught.value.problem.status, caught.value.problem.detail) == (400, "there is no body")
+    assert caught.value.problem.remedy == "send a JSON object with revision, digest"
 
 
 def test_both_spellings_of_a_field_are_taken() -> None:

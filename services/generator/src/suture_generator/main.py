@@ -58,6 +58,9 @@ def build(settings: Settings) -> Service:
     models = _models(settings, service.store)
     planner = Planner(has_model=models.novel.name != "none")
     metrics = Metrics(service.metrics.registry)
+    if planner.has_model:
+        for provider in (models.novel, models.adapting):
+            metrics.expect(provider.name, provider.model)
     worker = ModelWorker(
         service.store,
         models,

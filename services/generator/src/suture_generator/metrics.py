@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from suture_contracts.events import ModelUse, Origin
-from suture_generation.providers import ModelError
+from suture_generation.providers import BudgetSpent, ModelError
 
 _MOST_MODELS = 50
 _PARTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -48,6 +48,10 @@ class Metrics:
         self._models: set[str] = set()
         # labels() takes a lock and builds a key each time: its result is kept.
         self._known: dict[tuple[str, str, Origin], tuple[Counter, Histogram]] = {}
+
+    def expect(self, provider: str, model: str) -> None:
+        """Count its spent budgets from 0: an alert on an increase misses a counter that begins at 1."""
+        self._model_failures.labels(provider, self._bounded(model), BudgetSpent.__name__)
 
     def generated(self, origin: Origin, parts: dict[str, float], use: ModelUse | None) -> None:
         labels = (use.provider, self._bounded(use.model), origin) if use else ("none", "none", origin)

@@ -43,6 +43,13 @@ def test_scripts_and_costs_are_told_apart_by_provider_model_and_origin() -> None
     assert 'suture_model_cost_usd_total{model="m",origin="novel",provider="openai"} 0.5' in text
 
 
+def test_a_spent_budget_is_counted_from_zero_on_so_that_the_first_one_alerts() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry).expect("openai", "m")
+    spent = 'suture_model_failures_total{error="BudgetSpent",model="m",provider="openai"} 0.0'
+    assert spent in generate_latest(registry).decode()
+
+
 def test_an_answer_of_no_use_is_counted_with_its_tokens_and_its_cost() -> None:
     text = counted()
     assert 'suture_model_failures_total{error="ModelAnswerInvalid",model="m",provider="openai"} 1.0' in text

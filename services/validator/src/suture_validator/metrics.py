@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from suture_contracts.report import Report
 
@@ -11,6 +13,9 @@ from suture_validator.domain import State
 class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._scripts = Counter("suture_scripts_judged", "Scripts by verdict.", ["state"], registry=registry)
+        for state in get_args(State):
+            # An alert on an increase misses the first of a counter that begins at 1.
+            self._scripts.labels(state)
         self._rules = Counter("suture_rules_broken", "Errors found, by rule.", ["rule"], registry=registry)
         self._scores = Histogram(
             "suture_safety_score",

@@ -23,9 +23,14 @@ from suture_generation.providers.protocol import (
 )
 from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
 
+_LONGEST_OF_OLDER_MODELS = 4_096
+
 
 class AnthropicProvider(RetryingProvider):
-    """``timeout`` is seconds a call. The SDK's own retries are off: ours are bounded and counted."""
+    """``timeout`` is seconds a call. The SDK's own retries are off: ours are bounded and counted.
+
+    A longer answer than the model can give must not be asked for, which Claude 3's models find out.
+    """
 
     name = "anthropic"
 
@@ -67,19 +72,26 @@ class AnthropicProvider(RetryingProvider):
         if schema is not None:
             extra["tools"] = [{"name": schema.name, "input_schema": schema.schema}]
             extra["tool_choice"] = {"type": "tool", "name": schema.name}
+        extra["messages"] = [message for message in messages if message["role"] != "system"]
         try:
-            return await self._client.messages.create(
-                model=self.model,
-                max_tokens=self._max_output_tokens,
-                messages=[message for message in messages if message["role"] != "system"],  # type: ignore[misc]
-                **extra,
-            )
+            return await self._answer(extra)
         except anthropic.APIStatusError as error:
             raise _refused(error) from None
         except anthropic.APIConnectionError as error:
             raise ModelUnavailable(f"the provider did not answer: {type(error).__name__}") from None
         except (anthropic.AnthropicError, ValueError) as error:
             raise ModelAnswerInvalid(f"the answer could not be read: {type(error).__name__}") from None
+
+    async def _answer(self, extra: dict[str, Any]) -> Any:
+        create, most = self._client.messages.create, self._max_output_tokens
+        try:
+            return await create(model=self.model, max_tokens=most, **extra)
+        except anthropic.BadRequestError:
+            if most <= _LONGEST_OF_OLDER_MODELS:
+                raise
+        answer = await create(model=self.model, max_tokens=_LONGEST_OF_OLDER_MODELS, **extra)
+        self._max_output_tokens = _LONGEST_OF_OLDER_MODELS
+        return answer
 
 
 def _content_of(answer: Any, schema: AnswerSchema | None) -> str:

@@ -11,6 +11,12 @@ PROVIDERS = ("none", "openai", "anthropic")
 DEFAULT_MODELS = {"openai": "gpt-5.4", "anthropic": "claude-sonnet-5"}
 CHEAP_MODELS = {"openai": "gpt-5.4-mini", "anthropic": "claude-haiku-4-5"}
 """Good enough to adapt a template to a case; where nothing is there yet, the stronger one writes."""
+FULL_NAMES = {
+    "claude-3-opus": "claude-3-opus-20240229",
+    "claude-3-sonnet": "claude-3-sonnet-20240229",
+    "claude-3-haiku": "claude-3-haiku-20240307",
+}
+"""Names by which models are known, and their API does not know them."""
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 TIMEOUT_SECONDS = 60.0
 MAX_OUTPUT_TOKENS = 8_192
@@ -37,7 +43,7 @@ def get_llm_client(
     key = api_key or os.environ.get(KEY_VARIABLES[provider], "")
     if not key.strip():
         raise ProviderMisconfigured(f"the provider {provider} needs a key; set {KEY_VARIABLES[provider]}")
-    name = model or DEFAULT_MODELS[provider]
+    name = FULL_NAMES.get(model, model) if model else DEFAULT_MODELS[provider]
     # Here, not above: each SDK costs tens of megabytes, which who works without a model need not pay.
     if provider == "openai":
         from suture_generation.providers.openai import OpenAIProvider

@@ -22,9 +22,16 @@ from suture_generation.providers.protocol import (
 )
 from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
 
+_NOT_TAKEN = (400, 422)
+"""How a service says that it does not know a parameter, or that a value is too large for the model."""
+
 
 class OpenAIProvider(RetryingProvider):
-    """``timeout`` is seconds a call. The SDK's own retries are off: ours are bounded and counted."""
+    """``timeout`` is seconds a call. The SDK's own retries are off: ours are bounded and counted.
+
+    Models before gpt-4o, and some services that speak this API, take neither a JSON schema as the answer's
+    format nor so long an answer: they are asked for a forced function's arguments, as long as they can give.
+    """
 
     name = "openai"
 
@@ -33,6 +40,7 @@ class OpenAIProvider(RetryingProvider):
     ) -> None:
         self.model = model
         self._max_output_tokens = max_output_tokens
+        self._as_older_models = False
         self._client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0)
 
     async def generate(
@@ -59,17 +67,8 @@ class OpenAIProvider(RetryingProvider):
         await self._client.close()
 
     async def _ask(self, messages: Sequence[ChatMessage], schema: AnswerSchema | None) -> Any:
-        extra: dict[str, Any] = {}
-        if schema is not None:
-            wanted = {"name": schema.name, "schema": schema.schema, "strict": True}
-            extra["response_format"] = {"type": "json_schema", "json_schema": wanted}
         try:
-            return await self._client.chat.completions.create(
-                model=self.model,
-                messages=list(messages),  # type: ignore[arg-type]
-                max_completion_tokens=self._max_output_tokens,
-                **extra,
-            )
+            return await self._answer(messages, schema)
         except openai.APIStatusError as error:
             raise _refused(error) from None
         except openai.APIConnectionError as error:
@@ -77,6 +76,35 @@ class OpenAIProvider(RetryingProvider):
             raise ModelUnavailable(f"the provider did not answer: {type(error).__name__}") from None
         except (openai.OpenAIError, ValueError) as error:
             raise ModelAnswerInvalid(f"the answer could not be read: {type(error).__name__}") from None
+
+    async def _answer(self, messages: Sequence[ChatMessage], schema: AnswerSchema | None) -> Any:
+        if not self._as_older_models:
+            extra: dict[str, Any] = {"max_completion_tokens": self._max_output_tokens}
+            if schema is not None:
+                wanted = {"name": schema.name, "schema": schema.schema, "strict": True}
+                extra["response_format"] = {"type": "json_schema", "json_schema": wanted}
+            try:
+                return await self._create(messages, extra)
+            except openai.APIStatusError as error:
+                if error.status_code not in _NOT_TAKEN:
+                    raise
+        answer = await self._create(messages, {} if schema is None else _forced(schema))
+        self._as_older_models = True
+        return answer
+
+    async def _create(self, messages: Sequence[ChatMessage], extra: dict[str, Any]) -> Any:
+        return await self._client.chat.completions.create(
+            model=self.model,
+            messages=list(messages),  # type: ignore[arg-type]
+            **extra,
+        )
+
+
+def _forced(schema: AnswerSchema) -> dict[str, Any]:
+    return {
+        "tools": [{"type": "function", "function": {"name": schema.name, "parameters": schema.schema}}],
+        "tool_choice": {"type": "function", "function": {"name": schema.name}},
+    }
 
 
 def _content_of(answer: Any) -> str:
@@ -89,6 +117,8 @@ def _content_of(answer: Any) -> str:
         raise ModelRefused("the provider's content filter withheld the answer")
     if choice.finish_reason == "length":
         raise ModelAnswerInvalid("the answer was cut off at the bound on its length")
+    if choice.message.tool_calls:
+        return str(choice.message.tool_calls[0].function.arguments)
     return choice.message.content or ""
 
 

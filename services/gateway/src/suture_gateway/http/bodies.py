@@ -38,6 +38,10 @@ def json_body(model: type[B], *, optional: bool = False) -> Callable[[Request], 
 
 def parsed(data: bytes, model: type[B]) -> B:
     """The body's bytes as ``model``; raises the problem that names the field."""
+    if not data:
+        needed = (field.alias or name for name, field in model.model_fields.items() if field.is_required())
+        said = ", ".join(needed)
+        raise problem(400, "there is no body", remedy=f"send a JSON object{said and f' with {said}'}")
     value = parse(data)
     try:
         return model.model_validate(value)

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["targets"])
 
 @router.get("/targets")
 async def list_targets(request: Request, caller: Reader) -> JSONResponse:
-    """Every registered target with its revision."""
+    """Every registered target with its revision; with an agent's key the agent's own."""
     reply = await send(request, caller, commands.ListTargets)
     return JSONResponse(reply.body)
 
