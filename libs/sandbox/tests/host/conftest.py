@@ -17,7 +17,7 @@ from suture_generation.render import CompiledTemplate
 from suture_sandbox.host.sandbox import HostSandbox
 from suture_sandbox.protocol import RunPlan, RunResult
 from suture_sandbox.secrets import Secrets
-from suture_testkit.apt import AptRoot
+from suture_testkit.packages import PackageRoot
 from suture_testkit.sshd import Sshd
 
 
@@ -78,9 +78,15 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 
 
 @pytest.fixture
-def apt(tmp_path: Path, host) -> AptRoot:
+def manager() -> str:
+    """The package manager; tests of all of them say otherwise."""
+    return "apt"
+
+
+@pytest.fixture
+def packages(tmp_path: Path, host, manager: str) -> PackageRoot:
     """1.0-2 is installed; 1.0-9 and 1.0-10 are on offer."""
-    made = AptRoot(tmp_path / "apt")
+    made = PackageRoot(tmp_path / "packages", manager)
     made.offer("1.0-2", "1.0-9", "1.0-10")
     made.install("1.0-2")
     host.registered = {"sandbox": "none", "root": "/", "environment": made.environment}
@@ -88,12 +94,15 @@ def apt(tmp_path: Path, host) -> AptRoot:
 
 
 @pytest.fixture
-def update(apt: AptRoot) -> Callable[..., dict[str, Any]]:
+def update(packages: PackageRoot) -> Callable[..., dict[str, Any]]:
     """The released template, but for the folder where it keeps what was there before."""
-    template = next(one for one in released_templates() if one.id == "package-update-apt")
-    values = {"package_manager": "apt", "package": apt.package, "fixed_version": "1.0-9"}
+    name = f"package-update-{packages.manager}"
+    template = next(one for one in released_templates() if one.id == name)
+    values = {
+        "package_manager": packages.manager, "package": packages.package, "fixed_version": "1.0-9",
+    }  # fmt: skip
     script = CompiledTemplate(template).render(values)
-    kept = str(apt.folder / "kept")
+    kept = str(packages.folder / "kept")
     moved = {
         name: getattr(script, name).replace("/var/backups/suture", kept)
         for name in ("body", "rollback", "verify")

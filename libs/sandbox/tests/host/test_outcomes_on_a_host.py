@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from suture_testkit.outcomes import Case, Outcomes
+from suture_testkit.packages import MANAGERS
 
 
 def state(root: Path) -> dict[str, tuple[object, ...]]:
@@ -54,8 +55,12 @@ class TestOnAHost(Outcomes):
 
 
 class TestOfPackages(Outcomes):
+    @pytest.fixture(params=MANAGERS)
+    def manager(self, request) -> str:
+        return str(request.param)
+
     @pytest.fixture
-    def case(self, host, apt, update) -> Case:
+    def case(self, host, packages, update) -> Case:
         fields = update()
         body, verify = fields.pop("body"), fields.pop("verify")
         return Case(
@@ -64,7 +69,7 @@ class TestOfPackages(Outcomes):
             fails=f"{body}\nexit 9",
             verify=verify,
             never="false",
-            state=lambda: (apt.packages(), state(apt.folder / "kept")),
-            drift=lambda: apt.install("1.0-10"),
+            state=lambda: (packages.packages(), state(packages.folder / "kept")),
+            drift=lambda: packages.install("1.0-10"),
             fields=fields,
         )

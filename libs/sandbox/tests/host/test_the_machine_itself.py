@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from suture_contracts.script import Limits
+from suture_testkit.packages import MANAGERS, YUM
 from suture_testkit.postgres import free_port
 
 INIT = """#!/bin/sh
@@ -121,34 +122,40 @@ async def test_a_rollback_whose_reload_fails_says_so(host) -> None:
     assert host.config.read_text() == "broken\n"
 
 
-async def test_a_package_is_updated_and_taken_back_version_for_version(host, apt, update) -> None:
-    before = apt.packages()
+@pytest.mark.parametrize("manager", ["apt", YUM])
+async def test_a_package_is_updated_and_taken_back_version_for_version(host, packages, update) -> None:
+    before = packages.packages()
     result = await host.run(**update(), name="update")
     assert (result.outcome, result.detail) == ("succeeded", ""), result.output_tail
-    assert apt.packages() == {apt.package: "1.0-9"}
-    assert f"# package {apt.package}: 1.0-2 -> 1.0-9\n" in result.diff
-    assert result.after[f"package {apt.package}"] == "1.0-9"
+    assert packages.packages() == {packages.package: "1.0-9"}
+    (name, old), (_, new) = packages.told("1.0-2"), packages.told("1.0-9")
+    assert f"# {name}: {old} -> {new}\n" in result.diff
+    assert result.after[name] == new
     back = await host.run(**update(), name="update", mode="rollback")
     assert (back.outcome, back.detail) == ("rolled_back", ""), back.output_tail
-    assert apt.packages() == before
-    assert not (apt.folder / "kept").exists()
+    assert packages.packages() == before
+    assert not (packages.folder / "kept").exists()
 
 
-async def test_a_package_whose_verification_fails_is_exactly_the_old_version_again(host, apt, update) -> None:
-    before = apt.packages()
+@pytest.mark.parametrize("manager", ["apt", YUM])
+async def test_a_package_whose_verification_fails_is_exactly_the_old_version_again(
+    host, packages, update
+) -> None:
+    before = packages.packages()
     result = await host.run(**update(verify="false"))
     assert (result.outcome, result.detail) == ("rolled_back", "the verification failed after the change")
     assert "returned suture-example to 1.0-2" in result.output_tail
-    assert apt.packages() == before
-    assert not (apt.folder / "kept").exists()
+    assert packages.packages() == before
+    assert not (packages.folder / "kept").exists()
 
 
-async def test_a_rollback_that_leaves_another_version_is_not_called_one(host, apt, update) -> None:
+@pytest.mark.parametrize("manager", [*MANAGERS, YUM])
+async def test_a_rollback_that_leaves_another_version_is_not_called_one(host, packages, update) -> None:
     result = await host.run(**update(verify="false", rollback="echo pretends to"))
     assert result.outcome == "rollback_failed"
-    assert f"not as before: package {apt.package}" in result.detail
-    assert result.before[f"package {apt.package}"] == "1.0-2"
-    assert result.after[f"package {apt.package}"] == "1.0-9"
+    (name, old), (_, new) = packages.told("1.0-2"), packages.told("1.0-9")
+    assert f"not as before: {name}" in result.detail
+    assert (result.before[name], result.after[name]) == (old, new)
     assert "echo pretends to" in result.undo
     assert result.snapshot is not None
 
