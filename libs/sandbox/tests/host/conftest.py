@@ -19,6 +19,7 @@ from suture_sandbox.protocol import RunPlan, RunResult
 from suture_sandbox.secrets import Secrets
 from suture_testkit.packages import PackageRoot
 from suture_testkit.sshd import Sshd
+from suture_testkit.systemd import Systemd
 
 
 @dataclass
@@ -110,3 +111,19 @@ def update(packages: PackageRoot) -> Callable[..., dict[str, Any]]:
     limits = Limits(timeout_seconds=60)
     fields = {**moved, "writes": (kept,), "reversibility": "compensating", "limits": limits}
     return lambda **changes: {**fields, **changes}
+
+
+@pytest_asyncio.fixture
+async def systemd(tmp_path: Path, host) -> AsyncIterator[Systemd]:
+    """``web`` runs and is enabled, ``spare`` is neither."""
+    made = Systemd(tmp_path / "systemd")
+    for name in ("web", "spare"):
+        service = "[Service]\nExecStart=/usr/bin/sleep 1000\n[Install]\nWantedBy=default.target\n"
+        made.add(f"{name}.service", service)
+    host.registered = {"sandbox": "none", "environment": made.environment}
+    try:
+        await made.start()
+        made.control("enable", "--now", "web")
+        yield made
+    finally:
+        await made.stop()
