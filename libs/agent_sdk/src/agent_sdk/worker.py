@@ -22,6 +22,7 @@ from suture_sandbox.protocol import RunLost, RunResult, SandboxUnavailable
 from agent_sdk.bundles import lease_in, plan_of
 from agent_sdk.errors import AgentSDKError, ConflictError
 from agent_sdk.sdk import AgentSDK
+from agent_sdk.telling import Telling
 from agent_sdk.transport import part
 
 _LOG = logging.getLogger("agent_sdk.worker")
@@ -75,7 +76,8 @@ class Worker:
         """Ask for a run and carry it out; whether there was one."""
         path = f"/api/targets/{part(self._target)}/lease"
         try:
-            raw = (await self._ask(path, {"home": place}))["bundle"]
+            answer = await self._ask(path, {"home": place})
+            raw, watched = answer["bundle"], answer.get("watched") is True
             if raw is None:
                 return False
             bundle = Bundle.model_validate(raw)
@@ -87,12 +89,12 @@ class Worker:
             # Nobody is told: the executor did not give it.
             _LOG.error("what came is no lease of the executor's: %s", error)
             return False
-        result = await self._carried_out(bundle, lease)
+        result = await self._carried_out(bundle, lease, watched)
         if result is not None and await self._told(result, bundle, lease):
             await self._sandbox.forget(lease.run_id)
         return True
 
-    async def _carried_out(self, bundle: Bundle, lease: Lease) -> RunResult | None:
+    async def _carried_out(self, bundle: Bundle, lease: Lease, watched: bool) -> RunResult | None:
         """What came of it; None where it is to be taken anew, or nobody knows."""
         begun = (self._state / "runs" / lease.run_id / "job.json").exists()
         try:
@@ -100,7 +102,7 @@ class Worker:
                 plan = plan_of(bundle, lease, self._trust, self._root, self._reads, self._hide)
                 await self._sandbox.start(plan)
             # What began here goes on to its end, whatever was revoked meanwhile.
-            return await self._kept(lease)
+            return await self._kept(lease, Telling(self._sandbox, lease.run_id, watched))
         except TemporaryError as error:
             _LOG.warning("not run yet: %s", error.reason)
             await asyncio.sleep(self._poll_seconds)
@@ -111,17 +113,22 @@ class Worker:
             _LOG.error("run lost: %s", error)
             return None
 
-    async def _kept(self, lease: Lease) -> RunResult | None:
+    async def _kept(self, lease: Lease, telling: Telling) -> RunResult | None:
         """Renew the lease while it runs; without it, end the run. None: it is to be taken anew."""
         ended = asyncio.create_task(self._sandbox.result(lease.run_id))
         renewed, held = time.monotonic(), True
         try:
             while True:
-                done, _ = await asyncio.wait({ended}, timeout=lease.seconds / _RENEWED_IN)
-                if done:
+                pause = telling.pause(lease.seconds / _RENEWED_IN)
+                done, _ = await asyncio.wait({ended}, timeout=pause)
+                if done and not (held and telling.watched):
+                    return ended.result()
+                said = await telling.next()
+                if done and not said["progress"]:
                     return ended.result()
                 try:
-                    answer = await self._ask(_path(lease), {"token": lease.token}, retries=0)
+                    answer = await self._ask(_path(lease), {"token": lease.token, **said}, retries=0)
+                    telling.answered(answer)
                     renewed = time.monotonic()
                     held = not answer.get("abort")
                 except ConflictError as error:
@@ -130,6 +137,7 @@ class Worker:
                 except AgentSDKError as error:
                     _LOG.warning("not renewed: %s", error)
                     held = time.monotonic() - renewed < lease.seconds
+                    telling.watched = False
                 if not held and lease.mode != "rollback":
                     await self._sandbox.abort(lease.run_id)
         finally:

@@ -80,3 +80,27 @@ async def test_a_run_that_ended_while_nobody_watched_is_told_however_much_it_pri
     said = told(server, bundle, trust)
     assert (said["outcome"], said["output_tail"].endswith("end")) == ("succeeded", True)
     assert not work.exists()
+
+
+async def test_what_a_run_printed_is_told_before_its_result_where_somebody_watches(
+    worker: Worker, server: Any, make_bundle: Any, tmp_path: Path
+) -> None:
+    work = tmp_path / "state" / "runs" / "run-1"
+    work.mkdir(parents=True)
+    result = {"run_id": "run-1", "target": "far", "mode": "apply", "outcome": "succeeded"}
+    (work / "result.json").write_text(json.dumps(result))
+    (work / "job.json").write_text(json.dumps({"result": str(work / "result.json")}))
+    lines = [json.dumps({"at": 1.0, "line": "x" * 5_000}) + "\n" for _ in range(10)]
+    (work / "progress").write_text("".join(lines) + '{"at": 2.0, "li')
+    server.answer(200, {"bundle": make_bundle().model_dump(mode="json"), "watched": True})
+    taken = 0
+    while taken < len("".join(lines)):
+        taken = min(taken + 6 * len(lines[0]), len("".join(lines)))
+        server.answer(200, {"run_id": "run-1", "abort": False, "watched": True, "progress_taken": taken})
+    server.answer(200, {"run_id": "run-1", "outcome": "succeeded"})
+    await worker.serve_one("home")
+    _, *renewed, ended = server.asked
+    assert ended.path == "/api/leases/run-1/result"
+    assert {asked.path for asked in renewed} == {"/api/leases/run-1"}
+    assert "".join(asked.body["progress"] for asked in renewed) == "".join(lines)
+    assert len(renewed) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -24,6 +24,16 @@ from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.script import SubmittedScript
 from suture_contracts.target import Target
 from suture_contracts.template import Template
+
+MOST_TOLD = 32_000
+"""How many characters of a run's progress one renewal of its lease carries."""
+ProgressStart = Annotated[
+    int, Field(ge=0, le=1_000_000_000, description="Where in the run's own record that begins, in bytes")
+]
+Progress = Annotated[
+    str,
+    Field(max_length=MOST_TOLD, description='Whole JSON lines, {"at", "step"} or {"at", "line"}, in ASCII'),
+]
 
 
 class Generate(Command):
@@ -210,7 +220,7 @@ class TakeLease(Command):
     """To the executor: an agent asks for what is to be run on a host of its own, where it runs it itself.
 
     ``home`` names the folder in which it keeps claims and snapshots: what began there goes on there alone.
-    Reply 200: ``{bundle}``, a ``Bundle`` or null.
+    Reply 200: ``{bundle, watched}``, a ``Bundle`` or null, and whether anybody watches that run.
     """
 
     TYPE: ClassVar[str] = "take-lease"
@@ -222,13 +232,16 @@ class TakeLease(Command):
 class RenewLease(Command):
     """To the executor: the agent still has the run in hand. A lease that lapsed is a conflict: take it anew.
 
-    Reply 200: ``{run_id, seconds, abort}``.
+    Reply 200: ``{run_id, seconds, abort, watched, progress_taken}``: whether anybody watches the run, and how
+    far its agent's record was taken.
     """
 
     TYPE: ClassVar[str] = "renew-lease"
 
     run_id: Name
     token: Name
+    progress_start: ProgressStart = 0
+    progress: Progress = ""
 
 
 class EndLease(Command):

@@ -104,14 +104,15 @@ class AgentSandbox:
         return min(lapsed + timedelta(seconds=longest), bound)
 
     async def progress(self, run_id: str) -> bytes:
-        """Nothing is known of it before its result."""
-        return b""
+        """What its agent said, which it is asked for from now on."""
+        return self._leases.told.watch(run_id)
 
     async def abort(self, run_id: str) -> None:
         await self._leases.abort(run_id)
 
     async def forget(self, run_id: str) -> None:
         """The lease stays with what the agent signed: it is evidence, and tells where to take back."""
+        self._leases.told.forget(run_id)
 
     async def check(self, target: Target) -> Reached:
         """See ``Sandbox.check``: whether the agent asked for work lately."""

@@ -21,6 +21,7 @@ from suture_sandbox.protocol import RunPlan, RunResult
 
 from suture_executor.executions import Document, utc_now
 from suture_executor.lease_statements import bundle_of, signed_result
+from suture_executor.told import Told
 
 OPEN = ("offered", "taken")
 """The states in which a run may still be carried out; ``ended``, ``withdrawn`` and ``lost`` are for good."""
@@ -46,6 +47,7 @@ class Leases:
         self.seconds = seconds
         self.changed = asyncio.Event()
         self.asked_at: dict[str, datetime] = {}
+        self.told = Told()
 
     async def prepare(self) -> None:
         await self._collection.create_index([("target", 1), ("state", 1)])
@@ -103,7 +105,8 @@ class Leases:
         guard = {"state": found["state"], "token": found["token"]}
         await self._documents.update(found["_id"], guard=guard, change={"$set": change}, cause=received)
         bundle = bundle_of({**found, **change}, self._signer, self.seconds)
-        return Reply(status=200, body={"bundle": bundle.model_dump(mode="json")})
+        body = {"bundle": bundle.model_dump(mode="json"), "watched": self.told.watched(found["_id"])}
+        return Reply(status=200, body=body)
 
     async def renew(self, received: Received[RenewLease]) -> Reply:
         """Whoever holds the lease goes on holding it, and hears whether it shall end its run."""
@@ -115,7 +118,13 @@ class Leases:
             change={"$set": {"expires_at": self._lapse()}},
             cause=received,
         )
-        body = {"run_id": command.run_id, "seconds": self.seconds, "abort": document["abort"]}
+        body = {
+            "run_id": command.run_id,
+            "seconds": self.seconds,
+            "abort": document["abort"],
+            "watched": self.told.watched(command.run_id),
+            "progress_taken": self.told.take(command.run_id, command.progress_start, command.progress),
+        }
         return Reply(status=200, body=body)
 
     async def end(self, received: Received[EndLease]) -> Reply:

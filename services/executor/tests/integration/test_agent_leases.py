@@ -19,7 +19,15 @@ import pytest_asyncio
 from suture_chassis.app import Service
 from suture_chassis.custody import seal
 from suture_contracts.base import Principal, Reply
-from suture_contracts.commands import CheckTarget, EndLease, RenewLease, Resume, Stop, TakeLease
+from suture_contracts.commands import (
+    CheckTarget,
+    EndLease,
+    RenewLease,
+    Resume,
+    ShowProgress,
+    Stop,
+    TakeLease,
+)
 from suture_contracts.events import ExecutionCompleted, ExecutionStarted, RehearsalCompleted
 from suture_contracts.leases import AGENT_RESULT, AgentResult, Bundle
 from suture_contracts.script import Limits
@@ -151,6 +159,34 @@ async def test_an_agent_rehearses_runs_and_takes_back_on_its_own_machine(
     back = await world.completed(approved)
     assert (back.mode, back.outcome) == ("rollback", "rolled_back")
     assert not world.config.exists()
+
+
+async def watched(world: Any, approved: Any, wanted: str) -> list[str]:
+    """Steps and lines so far, asked for until the wanted one is among them."""
+    said: list[str] = []
+    after = ""
+    async with asyncio.timeout(30):
+        while wanted not in said:
+            reply = await world.ask(ShowProgress, remediation_id=approved.remediation_id, after=after)
+            said += [entry.get("step") or entry["line"] for entry in reply.body["entries"]]
+            after = reply.body["next"]
+            await asyncio.sleep(0.1)
+    return said
+
+
+async def test_what_an_agent_runs_is_seen_while_it_runs(
+    world: Any, executor: Service, start_agent: Any
+) -> None:
+    approved = await offered(
+        world, script(world, f"echo password=hunter2; echo begun; sleep 5\n{world.document().body}")
+    )
+    start_agent()
+    said = await watched(world, approved, "begun")
+    assert said[0] == "check"
+    assert said[-3:] == ["apply", "password=[masked]", "begun"]
+    assert not world.wire.seen(ExecutionCompleted)
+    assert "verify" in await watched(world, approved, "verify")
+    assert (await world.completed(approved)).outcome == "succeeded"
 
 
 async def test_an_agent_that_was_killed_finds_its_run_again_and_nothing_runs_twice(

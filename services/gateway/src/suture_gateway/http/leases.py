@@ -23,7 +23,7 @@ async def take_lease(
     target_id: TargetId,
     body: Annotated[LeaseRequest, Depends(json_body(LeaseRequest))],
 ) -> JSONResponse:
-    """Take what is to be run on a target of one's own: ``{bundle}``, null where there is nothing."""
+    """Take what is to be run on a target of one's own: ``{bundle, watched}``, null where there is nothing."""
     reply = await send(request, caller, commands.TakeLease, target_id=target_id, home=body.home)
     return JSONResponse(reply.body, reply.status)
 
@@ -35,8 +35,12 @@ async def renew_lease(
     run_id: RunId,
     body: Annotated[LeaseRenewal, Depends(json_body(LeaseRenewal))],
 ) -> JSONResponse:
-    """Go on holding a lease: ``{run_id, seconds, abort}``. One that lapsed is a conflict."""
-    reply = await send(request, caller, commands.RenewLease, run_id=run_id, token=body.token)
+    """Go on holding a lease: ``{run_id, seconds, abort, watched, progress_taken}``.
+
+    One that lapsed is a conflict. Where the run is ``watched``, the next renewal says what it printed, from
+    ``progress_taken`` of its record on.
+    """
+    reply = await send(request, caller, commands.RenewLease, run_id=run_id, **body.model_dump())
     return JSONResponse(reply.body, reply.status)
 
 

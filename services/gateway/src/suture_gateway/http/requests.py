@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 from suture_contracts.base import Digest, Fraction, Line, Name, ScriptText, ScriptType, Severity, Start, Text
+from suture_contracts.commands import Progress, ProgressStart
 from suture_contracts.custody import Envelope
 from suture_contracts.findings import Category, Confidence, RcaReceived, VulnerabilityReported
 from suture_contracts.script import SubmittedScript
@@ -163,9 +164,14 @@ class LeaseRenewal(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     token: Name
+    progress_start: ProgressStart = 0
+    progress: Progress = ""
 
 
-class LeaseResult(LeaseRenewal):
+class LeaseResult(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Name
     result: Envelope
 
 
