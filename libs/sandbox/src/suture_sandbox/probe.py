@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suture_sandbox.protocol import SandboxUnavailable
+from suture_sandbox.runner import together
 from suture_sandbox.runner.bounds import PATH, Cage, command
 
 _COMMON = (
@@ -18,7 +19,7 @@ _COMMON = (
     "read-only or hidden: all but a scratch copy of the declared writes",
     "namespaces: mount, pid, ipc, uts",
     "capabilities: none, no new privileges",
-    "limits: memory, cpu, file size, processes, open files, time, output, scratch space",
+    "limits: memory, cpu, file size, open files, time, output, scratch space",
 )
 _IDENTITIES = {
     "uid": "user: one of its own for each run",
@@ -59,8 +60,8 @@ def probe() -> tuple[Isolation, ...]:
 
 
 def _words(identity: str) -> tuple[str, ...]:
-    # The kernel does not count root's processes, not even those of a root that is mapped to nobody.
-    counted = identity == "uid" or os.geteuid() != 0
+    # The kernel counts no processes of root, not even of a root that is mapped to nobody: the runner does.
+    counted = identity == "uid" or os.geteuid() != 0 or together.available()
     return (*_COMMON, _IDENTITIES[identity], *(["limits: processes"] if counted else []))
 
 

@@ -140,6 +140,70 @@ async def test_a_memory_bomb_dies_of_its_limit(target) -> None:
     assert "MemoryError" in result.output_tail
 
 
+MANY = """
+import os, time, mmap
+for _ in range(8):
+    if os.fork() == 0:
+        kept = {kept}
+        kept[:] = b"x" * (40 << 20)
+        time.sleep(60)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kept", ["bytearray(40 << 20)", "mmap.mmap(-1, 40 << 20)"])
+async def test_a_memory_bomb_of_many_processes_dies_of_what_they_use_together(target, kept: str) -> None:
+    limits = Limits(memory_mb=128, timeout_seconds=25)
+    body = MANY.format(kept=kept)
+    result = await target.run(body, script_type="python", verify="raise SystemExit(1)", limits=limits)
+    assert result.outcome == "rolled_back"
+    assert "more memory, of all its processes together, than the limits allow" in result.detail
+    assert result.seconds < 20
+    assert "memory: looked at of all its processes together, ten times a second" in result.isolation
+
+
+async def test_processes_that_share_their_memory_count_it_once(target, make_file) -> None:
+    body = f"""
+import os, shutil, time
+kept = b"x" * (60 << 20)
+children = []
+for _ in range(6):
+    if not (child := os.fork()):
+        time.sleep(1)
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+os.mkdir("{target.config.parent}")
+shutil.copy("{target.root}/good.conf", "{target.config}")
+"""
+    verify = f"raise SystemExit('host=' not in open('{target.config}').read())"
+    limits = Limits(memory_mb=128, timeout_seconds=20)
+    result = await target.run(body, script_type="python", verify=verify, limits=limits)
+    assert (result.outcome, result.detail) == ("succeeded", ""), result.output_tail
+
+
+NUMBERS = {"x86_64": (319, 29, 101, 425, 321, 272), "aarch64": (279, 194, 117, 425, 280, 97)}
+CALL = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for number in {numbers}:
+    print(number, "POSSIBLE" if libc.syscall(number, 0, 0, 0, 0) >= 0 else os.strerror(ctypes.get_errno()))
+raise SystemExit(1)
+"""
+
+
+async def test_system_calls_that_no_script_needs_are_refused(target) -> None:
+    """Memory that belongs to no process, traces, rings, programs in the kernel, namespaces of its own."""
+    numbers = NUMBERS[os.uname().machine]
+    body = CALL.format(numbers=numbers)
+    result = await target.run(body, script_type="python", verify="raise SystemExit(1)")
+    said = [line.partition(" ")[2] for line in result.output_tail.splitlines()]
+    refused, missing = "Operation not permitted", "Function not implemented"
+    assert said == [missing, refused, refused, missing, refused, refused]
+    assert "seccomp: calls that no script needs are refused" in result.isolation
+
+
 @pytest.mark.parametrize("place", ["{config}", "/tmp/x", "/dev/shm/x"])
 async def test_a_disk_filler_hits_a_limit(target, make_file, place: str) -> None:
     make_file("broken\n")

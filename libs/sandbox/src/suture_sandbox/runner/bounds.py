@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 
+from suture_sandbox.runner import seccomp
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -43,6 +45,7 @@ class Cage:
         self.passwd = ""
         self.timeout: float = limits["timeout_seconds"]
         self.processes: int = limits["processes"]
+        self.memory_bytes: int = limits["memory_mb"] << 20
         self.scratch_bytes = min(limits["file_size_mb"], limits["memory_mb"]) << 20
         self.environment = {
             "PATH": PATH,
@@ -54,7 +57,7 @@ class Cage:
             "SUTURE_MODE": plan["mode"],
         }
         self.limits = [
-            (resource.RLIMIT_AS, limits["memory_mb"] << 20),
+            (resource.RLIMIT_AS, self.memory_bytes),
             (resource.RLIMIT_CPU, limits["cpu_seconds"]),
             (resource.RLIMIT_FSIZE, limits["file_size_mb"] << 20),
             (resource.RLIMIT_NOFILE, 1_024),
@@ -94,7 +97,7 @@ def command(cage: Cage, mounts: list[str], status_fd: int) -> tuple[list[str], l
     arguments = [
         cage.bwrap, "--cap-drop", "ALL", *identity, "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         *([] if cage.network else ["--unshare-net"]), "--new-session", "--die-with-parent",
-        "--json-status-fd", str(status_fd),
+        "--json-status-fd", str(status_fd), *_filter(files),
         # Held by the sandbox's first process, closed in the script's: it says whether anything still lives.
         *(["--sync-fd", str(cage.alive_fd)] if cage.alive_fd >= 0 else []),
         *_system(cage, files), *_target(cage, mounts),
@@ -103,6 +106,16 @@ def command(cage: Cage, mounts: list[str], status_fd: int) -> tuple[list[str], l
         "--remount-ro", "/dev", "--remount-ro", "/", "--", *within, *cage.interpreter, _INSIDE,
     ]  # fmt: skip
     return arguments, files
+
+
+def _filter(files: list[int]) -> list[str]:
+    if not seccomp.available():
+        return []
+    read_from, write_to = os.pipe()
+    os.write(write_to, seccomp.program())
+    os.close(write_to)
+    files.append(read_from)
+    return ["--seccomp", str(read_from)]
 
 
 def _system(cage: Cage, files: list[int]) -> list[str]:

@@ -11,6 +11,7 @@ import time
 from suture_sandbox.runner import bounds
 from suture_sandbox.runner.ended import Ended
 from suture_sandbox.runner.output import Tail
+from suture_sandbox.runner.together import Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def run(cage: Cage, arguments: list[str], tail: Tail, why_stop: Callable[[], str
     pid = _start(cage, arguments, output_end, status_end)
     os.close(output_end)
     os.close(status_end)
-    watch = _Watch(pid, output, status, tail)
+    watch = _Watch(pid, output, status, tail, Together(cage.memory_bytes, cage.processes))
     try:
         reason = watch.until_end(started + cage.timeout, why_stop)
         code = watch.exit_code()
@@ -72,8 +73,10 @@ def _start(cage: Cage, arguments: list[str], output: int, status: int) -> int:
 class _Watch:
     """Follows one bubblewrap by its output, its status and its descriptor in the process table."""
 
-    def __init__(self, pid: int, output: int, status: int, tail: Tail) -> None:
+    def __init__(self, pid: int, output: int, status: int, tail: Tail, together: Together) -> None:
         self._pid = pid
+        self._first = -1
+        self._together = together
         self._output = output
         self._status = status
         self._tail = tail
@@ -91,7 +94,7 @@ class _Watch:
         reason = ""
         while not self._reaped:
             left = deadline - time.monotonic()
-            reason = "deadline exceeded" if left <= 0 else why_stop()
+            reason = "deadline exceeded" if left <= 0 else why_stop() or self._excess()
             if reason:
                 self.kill()
                 break
@@ -102,6 +105,9 @@ class _Watch:
                     poll.unregister(fd)
         self._drain()
         return reason
+
+    def _excess(self) -> str:
+        return self._together.excess(self._first) if self._first > 0 else ""
 
     def _read(self, fd: int) -> bool:
         data = os.read(fd, 1 << 16)
@@ -114,6 +120,7 @@ class _Watch:
 
     def _open_inner(self) -> None:
         if self._inner < 0 and (pid := bounds.said(self._said, "child-pid")) is not None:
+            self._first = pid
             try:
                 self._inner = os.pidfd_open(pid)
             except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from suture_sandbox.runner import cage, session
+from suture_sandbox.runner import cage, seccomp, session, together
 from suture_sandbox.runner.bounds import Cage
 from suture_sandbox.runner.difference import undo_by_hand
 from suture_sandbox.runner.output import Tail
@@ -151,17 +151,23 @@ class Job:
             "after": dict(list(last.items())[:_MOST_PATHS]),
             "output_tail": self.tail.text(self.plan["secrets"]),
             "detail": detail[:4_000],
-            "isolation": self.raw["isolation"] + self._network(),
+            "isolation": self.raw["isolation"] + self._in_force(),
             "seconds": round(time.monotonic() - self.started, 4),
             "diff": diff,
             "undo": undo_by_hand(before or {}, after or {}) if stays else "",
             "seen": seen(first) if self.plan["mode"] == "rehearse" else {},
         }
 
-    def _network(self) -> list[str]:
+    def _in_force(self) -> list[str]:
+        """What only the machine itself, or the plan, tells."""
         if self.direct:
             return ["network: the machine's own"]
-        return ["network: shared, for the declared egress" if self.network else "network: none"]
+        whole = (
+            "of all its processes together, ten times a second" if together.available() else "of each alone"
+        )
+        filters = "calls that no script needs are refused" if seccomp.available() else "none on this machine"
+        network = "shared, for the declared egress" if self.network else "none"
+        return [f"memory: looked at {whole}", f"seccomp: {filters}", f"network: {network}"]
 
     @property
     def network(self) -> bool:
