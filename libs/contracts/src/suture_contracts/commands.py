@@ -12,6 +12,7 @@ from suture_contracts.base import (
     Command,
     Digest,
     Fraction,
+    Line,
     Name,
     ScriptText,
     ScriptType,
@@ -68,8 +69,9 @@ class Batch(Command):
     """To the analyzer: open a remediation for each reported vulnerability that the filter means.
 
     One a day, vulnerability and host: the same command again opens the same ones. Reply 202:
-    ``{remediations: [{vulnerability_id, package, remediation_id, script_id}], next}``; ``next`` goes into
-    ``after`` of the command that takes the rest.
+    ``{remediations: [{vulnerability_id, package, remediation_id, script_id}], next, budget}``; ``next`` goes
+    into ``after`` of the command that takes the rest. A budget is that of the day and filter: where it was
+    spent, the same command with a higher one takes up what was left.
     """
 
     TYPE: ClassVar[str] = "batch"
@@ -80,6 +82,19 @@ class Batch(Command):
     limit: int = Field(default=100, ge=1, le=200)
     after: UUID | None = None
     start: Start = "automatic"
+    max_tokens: int = Field(default=0, ge=0, description="What models may take for it; 0 leaves it as it is")
+    max_usd: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="The same in USD")
+
+
+class ShowSpending(Command):
+    """To the generator: what models took for a batch so far. Reply 200: ``{tokens, usd, left}``.
+
+    ``left`` counts the remediations for which no model was asked, because the budget was spent.
+    """
+
+    TYPE: ClassVar[str] = "show-spending"
+
+    budget_id: Line
 
 
 class ListTemplates(Command):

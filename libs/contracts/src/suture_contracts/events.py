@@ -31,8 +31,9 @@ from suture_contracts.script import Script, SubmittedScript, TemplateRef
 from suture_contracts.target import Target
 from suture_contracts.template import Template
 
-Origin = Literal["template", "adapted", "novel", "reused", "predefined", "operator"]
-"""Where a script comes from; ``operator``: somebody submitted it."""
+Origin = Literal["template", "filled", "adapted", "novel", "reused", "predefined", "operator"]
+"""Where a script comes from; ``filled``: a model gave a template's missing parameters; ``operator``: somebody
+submitted it."""
 ConfidenceLevel = Literal["HIGH", "MEDIUM", "LOW"]
 Mode = Literal["check", "rehearse", "apply", "rollback"]
 ExecutionOutcome = Literal[
@@ -62,6 +63,21 @@ class Finding(Value):
     )
 
 
+class Budget(Value):
+    """What the calls of models may cost for one batch altogether, by its id; 0 is no bound."""
+
+    id: Line
+    tokens: int = Field(default=0, ge=0)
+    usd: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class Repeat(Value):
+    """A finding that says the same as an earlier one, and counts towards that one's remediation."""
+
+    remediation_id: UUID = Field(description="The earlier one's")
+    count: int = Field(ge=1, description="How many findings that one stands for by now, itself included")
+
+
 class RcaAnalyzed(RemediationEvent):
     """A finding understood, its targets resolved, its template pinned; or nothing to do, and why."""
 
@@ -80,6 +96,8 @@ class RcaAnalyzed(RemediationEvent):
     )
     start: Start = "automatic"
     requested_by: Principal | None = None
+    repeats: Repeat | None = Field(default=None, description="Where it is no_action for that reason")
+    budget: Budget | None = Field(default=None, description="Of the batch that opened it, where it has one")
 
 
 class ModelUse(Value):

@@ -401,6 +401,7 @@ _EXAMPLES: dict[str, Callable[[], Message]] = {
     "generate": lambda: commands.Generate(**_command("agent", finding=_rca_received())),
     "submit-script": lambda: commands.SubmitScript(**_command("operator", script=_submitted())),
     "batch": lambda: commands.Batch(**_command("operator", day=date(2026, 1, 2))),
+    "show-spending": lambda: commands.ShowSpending(**_command("operator", budget_id="2026-01-02:critical")),
     "list-templates": lambda: commands.ListTemplates(**_command("operator")),
     "create-template": lambda: commands.CreateTemplate(**_command("supervisor", template=_template())),
     "update-template": lambda: commands.UpdateTemplate(

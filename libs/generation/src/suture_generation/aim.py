@@ -23,7 +23,7 @@ def misses(document: ScriptDocument, targets: Sequence[Target]) -> str | None:
 
 def _writes_elsewhere(document: ScriptDocument, targets: Sequence[Target]) -> str | None:
     roots = [str(target.reach.get("root") or "") for target in targets if target.kind == "local"]
-    if len(roots) != len(targets) or not all(roots):
+    if not targets or len(roots) != len(targets) or not all(roots):
         return None
     for path in document.writes:
         if not any(_is_within(path, root) for root in roots):

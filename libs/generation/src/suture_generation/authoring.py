@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from suture_contracts.base import ScriptText, ScriptType, Text
-from suture_contracts.events import Finding
+from suture_contracts.events import Finding, Origin
 from suture_contracts.report import Reversibility, SafetyFinding
 from suture_contracts.script import Address, Path, ScriptDocument
 from suture_contracts.target import Target
@@ -74,6 +74,7 @@ class Authored:
     completion: Completion
     prompt: str
     """The whole conversation that led to the answer."""
+    origin: Origin
 
 
 async def write_script(provider: Provider, task: Task, *, max_retries: int = 3) -> Authored:
@@ -84,29 +85,34 @@ async def write_script(provider: Provider, task: Task, *, max_retries: int = 3) 
         completion = await provider.generate_with_retry(messages, ANSWER, max_retries)
         spent.append(completion)
         try:
-            return _authored(completion.data or {}, task, _total(spent), text_of(messages))
+            return _authored(completion.data or {}, task, total(spent), text_of(messages))
         except ModelAnswerInvalid as error:
             if len(spent) >= MAX_ASKS:
-                total = _total(spent)
-                error.input_tokens, error.output_tokens = total.input_tokens, total.output_tokens
+                paid = total(spent)
+                error.input_tokens, error.output_tokens = paid.input_tokens, paid.output_tokens
                 raise
-            messages = [*messages, *_correction(completion, error)]
+            messages = [*messages, *correction(completion, str(error))]
 
 
 def messages_for(task: Task) -> list[ChatMessage]:
     """The conversation that asks for the script; everything from outside is redacted and fenced."""
-    values: dict[str, str] = {"script_type": task.script_type, "data": _fenced(_data_of(task))}
+    values: dict[str, str] = {"script_type": task.script_type}
     if task.refusal is not None:
-        values["script"] = _fenced(
+        values["script"] = fenced(
             task.refusal.document.model_dump(mode="json", exclude={"parameters", "limits"})
         )
-        values["refusal"] = _fenced([asdict(finding) for finding in task.refusal.findings[:50]])
+        values["refusal"] = fenced([asdict(finding) for finding in task.refusal.findings[:50]])
     elif task.template is not None:
-        values["template"] = _fenced(_outline_of(task.template))
-    name = "write.j2" if task.refusal is None else "repair.j2"
+        values["template"] = fenced(_outline_of(task.template))
+    return asked_for("write.j2" if task.refusal is None else "repair.j2", task, values)
+
+
+def asked_for(prompt: str, task: Task, values: Mapping[str, str]) -> list[ChatMessage]:
+    """The conversation that a prompt's template begins, with the task's own data."""
+    data = {"data": fenced(_data_of(task)), **values}
     return [
         {"role": "system", "content": _prompt("system.j2", {})},
-        {"role": "user", "content": _prompt(name, values)},
+        {"role": "user", "content": _prompt(prompt, data)},
     ]
 
 
@@ -137,17 +143,20 @@ def _authored(data: dict[str, Any], task: Task, completion: Completion, prompt: 
         raise ModelAnswerInvalid(f"{place}: {first['msg']}"[:300]) from None
     if missed := misses(document, task.targets):
         raise ModelAnswerInvalid(missed)
-    return Authored(document, written.reversibility, written.explanation, completion, prompt)
+    origin: Origin = "novel" if task.template is None else "adapted"
+    return Authored(document, written.reversibility, written.explanation, completion, prompt, origin)
 
 
-def _correction(completion: Completion, error: ModelAnswerInvalid) -> list[ChatMessage]:
+def correction(completion: Completion, error: str) -> list[ChatMessage]:
+    """What goes on with a conversation whose last answer did not fit."""
     return [
         {"role": "assistant", "content": completion.content[:MAX_DATA_CHARACTERS]},
         {"role": "user", "content": f"That answer does not fit: {error}. Answer again, whole."},
     ]
 
 
-def _total(spent: Sequence[Completion]) -> Completion:
+def total(spent: Sequence[Completion]) -> Completion:
+    """The last answer, with what all of them took."""
     return replace(
         spent[-1],
         input_tokens=sum(part.input_tokens for part in spent),
@@ -157,7 +166,7 @@ def _total(spent: Sequence[Completion]) -> Completion:
     )
 
 
-def _fenced(data: Any) -> str:
+def fenced(data: Any) -> str:
     """JSON in which nothing can close the fence around it."""
     text = json.dumps(redact_values(data), ensure_ascii=False, indent=1)
     return text[:MAX_DATA_CHARACTERS].replace("<", "\\u003c").replace(">", "\\u003e")
@@ -177,7 +186,8 @@ def _prompts() -> jinja2.Environment:
     )
 
 
-def _strict(properties: dict[str, Any]) -> dict[str, Any]:
+def strict(properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a closed object that has every property."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -190,7 +200,7 @@ _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 ANSWER = AnswerSchema(
     "remediation_script",
-    _strict(
+    strict(
         {
             "script_type": {"type": "string", "enum": ["bash", "python", "kubernetes", "sql", "config"]},
             "body": _TEXT,

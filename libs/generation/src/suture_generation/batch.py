@@ -13,9 +13,10 @@ from suture_contracts.target import Target
 from suture_contracts.template import Template
 
 from suture_generation.analysis import Analysis, Templates, analyze_rca, analyze_report
-from suture_generation.authoring import Refusal, Task, write_script
+from suture_generation.authoring import Refusal, Task
 from suture_generation.catalog import released_templates
 from suture_generation.errors import GenerationError
+from suture_generation.filling import fill_or_write
 from suture_generation.parameters import resolve_parameters
 from suture_generation.providers import ModelError, Provider
 from suture_generation.render import TemplateCache
@@ -122,17 +123,16 @@ class BatchGenerator:
 
         task = Task(analysis.finding, tuple(targets), analysis.script_type, analysis.template)
         for _ in range(MAX_REPAIRS + 1):
-            authored = await write_script(self._provider, task)
+            authored = await fill_or_write(self._provider, task, self._cache)
             report = analyse_document(authored.document)
             if report.is_valid:
-                origin: Origin = "novel" if analysis.template is None else "adapted"
                 return Generated(
                     row.id,
                     "generated",
                     authored.explanation[:1_000],
                     analysis.finding.category,
                     authored.document,
-                    origin,
+                    authored.origin,
                     None,
                     analysis.finding.facts,
                 )

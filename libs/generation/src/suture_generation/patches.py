@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import TracebackType
 
-from suture_contracts.events import Origin
 from suture_contracts.findings import VulnerabilityReported
 from suture_contracts.report import Reversibility
 from suture_contracts.script import ScriptDocument
 from suture_contracts.target import Target
 
 from suture_generation.analysis import Analysis, Templates, analyze_report
-from suture_generation.authoring import Task, write_script
+from suture_generation.authoring import Task
 from suture_generation.catalog import released_templates
 from suture_generation.errors import GenerationError
+from suture_generation.filling import fill_or_write
 from suture_generation.parameters import resolve_parameters
 from suture_generation.providers import get_llm_client
 from suture_generation.render import TemplateCache
@@ -91,9 +91,9 @@ class AIPatchGenerator:
     ) -> PatchResult:
         if self._provider.name == "none":
             raise GenerationError(f"{report.reason}: no template fits", remedy="choose a model provider")
-        authored = await write_script(self._provider, Task(report.finding, targets, "bash", report.template))
-        origin: Origin = "novel" if report.template is None else "adapted"
-        parts = confidence_parts(origin, report.complexity, analysis.confidence)
+        task = Task(report.finding, targets, "bash", report.template)
+        authored = await fill_or_write(self._provider, task, self._cache)
+        parts = confidence_parts(authored.origin, report.complexity, analysis.confidence)
         return _result(authored.document, authored.reversibility, parts, authored.completion.tokens_used)
 
 

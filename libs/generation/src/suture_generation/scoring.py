@@ -9,6 +9,7 @@ TEMPLATE_MATCH: dict[Origin, float] = {
     "template": 1.0,
     "reused": 0.9,
     "predefined": 0.75,
+    "filled": 0.7,
     "adapted": 0.6,
     "operator": 0.25,
     "novel": 0.0,

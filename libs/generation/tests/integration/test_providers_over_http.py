@@ -16,6 +16,7 @@ from suture_generation.providers import (
     ChatMessage,
     ModelAnswerInvalid,
     ModelError,
+    ModelRefused,
     ModelUnavailable,
     Provider,
     ProviderMisconfigured,
@@ -157,6 +158,36 @@ async def test_a_provider_that_is_too_slow_is_given_up_on(
     model_server.answering = lambda request: ModelAnswer("Hello.", delay=1.6)
     with pytest.raises(ModelUnavailable, match="Timeout"):
         await client.generate_with_retry(ASK, max_retries=0)
+
+
+async def test_an_answer_whose_connection_ends_within_it_is_asked_for_again(
+    client: Provider, model_server: ModelServer
+) -> None:
+    model_server.queue += [ModelAnswer("Hello." * 100, end="cut off"), "Hello."]
+    answer = await client.generate_with_retry(ASK, max_retries=1)
+    assert (answer.content, answer.calls) == ("Hello.", 2)
+    model_server.answering = lambda request: ModelAnswer("Hello." * 100, end="cut off")
+    with pytest.raises(ModelUnavailable, match="did not answer"):
+        await client.generate_with_retry(ASK, max_retries=1)
+
+
+async def test_a_refusal_is_not_argued_with_and_is_paid_for(
+    client: Provider, model_server: ModelServer
+) -> None:
+    model_server.answering = lambda request: ModelAnswer("", end="refused")
+    with pytest.raises(ModelRefused, match="refused") as caught:
+        await client.generate_with_retry(ASK, max_retries=3)
+    assert len(model_server.requests) == 1
+    assert (caught.value.input_tokens, caught.value.output_tokens) == (100, 50)
+
+
+async def test_an_answer_that_stops_at_the_bound_on_its_length_is_no_answer(
+    client: Provider, model_server: ModelServer
+) -> None:
+    model_server.answering = lambda request: ModelAnswer("Hello.", end="too long")
+    with pytest.raises(ModelAnswerInvalid, match="cut off at the bound"):
+        await client.generate_with_retry(ASK, max_retries=1)
+    assert len(model_server.requests) == 2
 
 
 async def test_a_wrong_key_is_said_at_once_and_never_shown(

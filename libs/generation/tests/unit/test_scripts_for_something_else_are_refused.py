@@ -36,6 +36,10 @@ def test_writes_below_the_target_are_for_it() -> None:
     assert misses(script(writes=("/srv/orders", "/srv/orders/etc/database.conf")), (LOCAL,)) is None
 
 
+def test_before_any_target_is_registered_a_script_may_write_what_it_declares() -> None:
+    assert misses(script(writes=("/srv/orders/flag",)), ()) is None
+
+
 def test_a_type_that_the_target_does_not_take_is_named() -> None:
     assert "no sql" in (misses(script(script_type="sql"), (LOCAL,)) or "")
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 Api = Literal["chat", "responses", "messages"]
 Content = str | dict[str, Any]
+End = Literal["whole", "refused", "too long", "cut off"]
+"""How an answer ends; cut off: the connection ends before it does."""
 Usage = tuple[int, int]
 
 API_OF_PATH: dict[str, Api] = {
@@ -72,6 +74,18 @@ def _as_text(content: Content) -> str:
 def _as_object(content: Content) -> dict[str, Any]:
     parsed = json.loads(content) if isinstance(content, str) else content
     return parsed if isinstance(parsed, dict) else {"value": parsed}
+
+
+def ended(body: dict[str, Any], end: End) -> dict[str, Any]:
+    """A whole answer as one that was refused, or that stopped at the bound on its length."""
+    for choice in body.get("choices", ()):
+        if end == "refused":
+            choice["message"] |= {"content": None, "refusal": "I cannot help with that."}
+        else:
+            choice["finish_reason"] = "length"
+    if "stop_reason" in body:
+        body["stop_reason"] = "refusal" if end == "refused" else "max_tokens"
+    return body
 
 
 def _chat(request: dict[str, Any], content: Content, usage: Usage) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from suture_local.model_formats import API_OF_PATH, Api, answer_body, error_body, texts_of
+from suture_local.model_formats import API_OF_PATH, Api, End, answer_body, ended, error_body, texts_of
 from suture_local.ports import LOOPBACK
 
 _MAX_BODY_BYTES = 4_000_000
@@ -44,6 +44,7 @@ class ModelAnswer:
     delay: float = 0.0
     input_tokens: int = 100
     output_tokens: int = 50
+    end: End = "whole"
 
 
 Answering = Callable[[ModelRequest], ModelAnswer | str | dict[str, Any]]
@@ -144,7 +145,19 @@ class _Handler(BaseHTTPRequestHandler):
             retry = {} if answer.retry_after is None else {"Retry-After": f"{answer.retry_after:g}"}
             return self._send(answer.status, error_body(api, answer.status, str(answer.content)), retry)
         usage = (answer.input_tokens, answer.output_tokens)
-        return self._send(200, answer_body(api, body, answer.content, usage))
+        whole = answer_body(api, body, answer.content, usage)
+        if answer.end == "cut off":
+            return self._cut_off(whole)
+        return self._send(200, whole if answer.end == "whole" else ended(whole, answer.end))
+
+    def _cut_off(self, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2])
+        self.close_connection = True
 
     def _send(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         data = json.dumps(body).encode()

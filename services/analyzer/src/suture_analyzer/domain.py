@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from suture_contracts.base import Principal, Start
-from suture_contracts.events import Finding, RcaAnalyzed
+from suture_contracts.commands import Batch
+from suture_contracts.events import Budget, Finding, RcaAnalyzed, Repeat
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
 from suture_contracts.ids import sha256
 from suture_contracts.script import SubmittedScript
@@ -36,6 +37,7 @@ class Request:
     message: RcaReceived | VulnerabilityReported | SubmittedScript
     start: Start
     requested_by: Principal | None = None
+    budget: Budget | None = None
 
     @property
     def type(self) -> str:
@@ -67,16 +69,18 @@ class Request:
             "message": self.message.model_dump(mode="json"),
             "start": self.start,
             "requested_by": self.requested_by.model_dump() if self.requested_by else None,
+            "budget": self.budget.model_dump() if self.budget else None,
         }
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Request:
         model = _MODELS[stored["type"]]
-        asker = stored["requested_by"]
+        asker, budget = stored["requested_by"], stored.get("budget")
         return cls(
             model.model_validate(stored["message"]),
             stored["start"],
             Principal.model_validate(asker) if asker else None,
+            Budget.model_validate(budget) if budget else None,
         )
 
 
@@ -162,8 +166,9 @@ def is_storming(request: Request, analysis: Analysis) -> bool:
     return analysis.actionable and request.requested_by is None and isinstance(request.message, RcaReceived)
 
 
-def counted(analysis: Analysis, first: UUID) -> Analysis:
+def counted(analysis: Analysis, repeats: Repeat) -> Analysis:
     """A finding that repeats another one: there is nothing to do beside it."""
+    first = repeats.remediation_id
     reason = f"it repeats a finding that is being remedied, and counts towards it: remediation {first}"
     return replace(analysis, actionable=False, reason=reason, template=None, predefined=None)
 
@@ -192,6 +197,7 @@ def event_of(
     request: Request,
     analysis: Analysis,
     targets: tuple[Target, ...],
+    repeats: Repeat | None = None,
 ) -> RcaAnalyzed:
     """``cause`` has ``causation_id`` and ``causation_digest``."""
     return RcaAnalyzed(
@@ -210,7 +216,17 @@ def event_of(
         submitted=request.submitted,
         start=request.start,
         requested_by=request.requested_by,
+        repeats=repeats,
+        budget=request.budget,
     )
+
+
+def budget_of(batch: Batch) -> Budget | None:
+    """That of the batch's day and filter; ``None`` where the command says nothing of it."""
+    if not batch.max_tokens and not batch.max_usd:
+        return None
+    meant = batch.vulnerability_id or ",".join(sorted(batch.severities))
+    return Budget(id=f"{batch.day}:{meant}", tokens=batch.max_tokens, usd=batch.max_usd)
 
 
 def _to_render(template: Template | None) -> Template | None:

@@ -33,6 +33,10 @@ class Settings(ChassisSettings):
     analyzer_batch_limit: int = Field(
         default=500, ge=1, le=100_000, description="Remediations of one firing of the schedule"
     )
+    analyzer_batch_tokens: int = Field(
+        default=0, ge=0, description="What models may take for one day's firings; 0 is no bound"
+    )
+    analyzer_batch_usd: float = Field(default=0.0, ge=0, description="The same in USD; 0 is no bound")
     analyzer_storm_seconds: float = Field(
         default=60.0, ge=0, le=86_400, description="How long equal findings count as one; 0 never"
     )
@@ -78,6 +82,8 @@ def build(settings: Settings) -> Service:
             cron=settings.analyzer_batch_cron,
             severities=settings.analyzer_batch_severities,
             limit=settings.analyzer_batch_limit,
+            max_tokens=settings.analyzer_batch_tokens,
+            max_usd=settings.analyzer_batch_usd,
         )
         service.background("schedule", schedule.run)
     return service

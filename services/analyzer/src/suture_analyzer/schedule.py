@@ -37,7 +37,10 @@ def check_cron(expression: str) -> str:
 
 
 class Schedule:
-    """Fires in UTC. ``limit`` bounds the remediations of one firing; what is left waits for the next."""
+    """Fires in UTC. ``limit`` bounds the remediations of one firing; what is left waits for the next.
+
+    ``max_tokens`` and ``max_usd`` bound what models take for one day's firings; 0 is no bound.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,8 @@ class Schedule:
         cron: str,
         severities: tuple[Severity, ...],
         limit: int,
+        max_tokens: int = 0,
+        max_usd: float = 0.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._runs = store.collection(RUNS)
@@ -56,6 +61,7 @@ class Schedule:
         self._cron = cron
         self._severities = severities
         self._limit = limit
+        self._max_tokens, self._max_usd = max_tokens, max_usd
         self._now = now
 
     async def run(self) -> None:
@@ -91,6 +97,8 @@ class Schedule:
             day=fired.date(),
             limit=min(100, left),
             after=run["after"],
+            max_tokens=self._max_tokens,
+            max_usd=self._max_usd,
         )
         answer = await self._analyzer.open_batch(command, _caused_by(command))
         opened = run["opened"] + len(answer["remediations"])

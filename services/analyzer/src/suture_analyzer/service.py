@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from structlog.typing import FilteringBoundLogger
-from suture_chassis.errors import Conflict, PermanentError
+from suture_chassis.errors import Conflict, PermanentError, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Store, Written
 from suture_contracts import ids
 from suture_contracts.base import Start
 from suture_contracts.commands import Batch
+from suture_contracts.events import Budget, RcaAnalyzed
 from suture_contracts.findings import VulnerabilityReported
 from suture_contracts.target import Target
 
@@ -21,6 +22,7 @@ from suture_analyzer.domain import (
     TooManyTargets,
     UnfitTarget,
     analyse,
+    budget_of,
     changes_of,
     counted,
     document_of,
@@ -69,12 +71,13 @@ class Analyzer:
             await self._keep_vulnerability(remediation_id, request.message, cause)
         targets = self._resolve(request)
         analysis = analyse(request, targets, self._shelf.templates)
+        repeats = None
         if is_storming(request, analysis):
-            first = await self._storms.first_of(analysis.finding.fingerprint, remediation_id, cause)
-            analysis = analysis if first is None else counted(analysis, first)
+            repeats = await self._storms.first_of(analysis.finding.fingerprint, remediation_id, cause)
+            analysis = analysis if repeats is None else counted(analysis, repeats)
         caused = cause.caused()
         document = document_of(remediation_id, caused, request, analysis, targets)
-        event = event_of(remediation_id, 0, caused, request, analysis, targets)
+        event = event_of(remediation_id, 0, caused, request, analysis, targets, repeats)
         written = await self._analyses.insert(document, events=[event], cause=cause)
         if written is Written.DUPLICATE:
             await self._must_be_same(remediation_id, request)
@@ -90,7 +93,7 @@ class Analyzer:
         """
         query = _meant_by(command)
         found = await self._reports.find(query).sort("_id", 1).to_list(command.limit + 1)
-        opened, seen = [], set()
+        opened, seen, budget = [], set(), budget_of(command)
         for document in found[: command.limit]:
             report = VulnerabilityReported.model_validate(document)
             said = f"{report.vulnerability_id}:{report.package}:{','.join(sorted(report.affected_systems))}"
@@ -98,18 +101,43 @@ class Analyzer:
                 continue
             seen.add(said)
             one = replace(cause, source=BATCH_SOURCE, id=f"{command.day}:{ids.sha256(said.encode())}")
-            request = Request(report, command.start, command.principal)
+            request = Request(report, command.start, command.principal, budget)
             start: Start = command.start
             try:
                 remediation_id = await self.open_remediation(request, one, is_new=False)
             except Conflict as conflict:
                 remediation_id = UUID(conflict.current["remediation_id"])
                 start = conflict.current["start"]
+            if budget is not None:
+                await self._take_budget(remediation_id, budget, one)
             named = {"vulnerability_id": report.vulnerability_id, "package": report.package, "start": start}
             script_id = str(ids.script_id(remediation_id))
             opened.append({**named, "remediation_id": str(remediation_id), "script_id": script_id})
         after = found[command.limit - 1]["_id"] if len(found) > command.limit else None
-        return {"remediations": opened, "next": after}
+        return {
+            "remediations": opened,
+            "next": after,
+            "budget": budget.model_dump(mode="json") if budget else None,
+        }
+
+    async def _take_budget(self, remediation_id: UUID, budget: Budget, cause: Received[Any]) -> None:
+        """Publishes again what was opened with another budget: what was left for want of it goes on."""
+        id = str(remediation_id)
+        stored, text = await self._analyses.get(id), await self._analyses.newest_event(id, RcaAnalyzed.TYPE)
+        if stored is None or text is None or stored["request"].get("budget") == budget.model_dump():
+            return
+        sequence = stored["sequence"] + 1
+        change = {"sequence": sequence, "budget": budget, **cause.caused()}
+        event = RcaAnalyzed.model_validate_json(text).model_copy(update=change)
+        try:
+            await self._analyses.update(
+                id,
+                guard={"sequence": stored["sequence"]},
+                change={"$set": {"sequence": sequence, "request.budget": budget.model_dump()}},
+                events=[event],
+            )
+        except Conflict as conflict:
+            raise TemporaryError(f"remediation {id} was judged again meanwhile") from conflict
 
     async def target_came(self, target: Target, cause: Received[Any]) -> None:
         """Judges again what waits for this target."""

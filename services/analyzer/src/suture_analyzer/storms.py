@@ -10,6 +10,7 @@ from suture_chassis.documents import Written
 from suture_chassis.errors import Conflict, TemporaryError
 from suture_chassis.messages import Received
 from suture_chassis.store import Store
+from suture_contracts.events import Repeat
 
 STORMS = "finding_storms"
 _TRIES = 5
@@ -22,8 +23,8 @@ class Storms:
         self._documents = store.documents(STORMS, events=False)
         self._window = window
 
-    async def first_of(self, fingerprint: str, remediation_id: UUID, cause: Received[Any]) -> UUID | None:
-        """The remediation that this finding counts towards; ``None`` where it is the first itself.
+    async def first_of(self, fingerprint: str, remediation_id: UUID, cause: Received[Any]) -> Repeat | None:
+        """The remediation that this finding counts towards, and its count; ``None`` where it is the first.
 
         The same message again gets the same answer, and counts once.
         """
@@ -36,8 +37,7 @@ class Storms:
                 if await self._documents.insert(begun, cause=cause) is Written.APPLIED:
                     return None
                 # This very message was here before: the document says as what.
-                known = await self._documents.get(fingerprint) or {"first": ours}
-                return _other(known["first"], ours)
+                return await self._repeat(fingerprint, ours)
             except Conflict as conflict:
                 known = conflict.current
             guard = {"first": known["first"], "until": known["until"]}
@@ -47,13 +47,16 @@ class Storms:
                 await self._documents.update(fingerprint, guard=guard, change=change, cause=cause)
             except Conflict:
                 continue  # Another finding began the storm anew meanwhile.
-            return None if is_over else _other(known["first"], ours)
+            return None if is_over else await self._repeat(fingerprint, ours)
         raise TemporaryError(f"findings of {fingerprint[:12]} come faster than they can be counted")
+
+    async def _repeat(self, fingerprint: str, ours: str) -> Repeat | None:
+        # Others may have counted since: whoever reads last tells the whole count.
+        known = await self._documents.get(fingerprint)
+        if known is None or known["first"] == ours:
+            return None
+        return Repeat(remediation_id=UUID(known["first"]), count=known["count"])
 
     def _begun(self, first: str) -> dict[str, Any]:
         until = datetime.now(UTC) + timedelta(seconds=self._window)
         return {"state": "counting", "first": first, "count": 1, "until": until}
-
-
-def _other(first: str, ours: str) -> UUID | None:
-    return None if first == ours else UUID(first)

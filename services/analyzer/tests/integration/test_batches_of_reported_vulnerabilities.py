@@ -75,3 +75,42 @@ async def test_one_vulnerability_is_meant_by_its_id_whatever_its_severity(
 ) -> None:
     body = await opened(wire, asked_by, vulnerability_id="CVE-2024-2")
     assert [one["package"] for one in body["remediations"]] == ["package-2"]
+
+
+async def judged(wire: Wire, sequence: int) -> list[RcaAnalyzed]:
+    """Of both critical ones; what is opened again repeats the events before, under their ids."""
+    found: dict[Any, RcaAnalyzed] = {}
+    while len(found) < 2:
+        each = await wire.expect(RcaAnalyzed)
+        if each.sequence == sequence and each.budget:
+            found[each.remediation_id] = each
+    return list(found.values())
+
+
+async def test_a_budget_travels_with_what_the_batch_opens_and_a_higher_one_is_published_once(
+    reported: None, wire: Wire, asked_by: Asked
+) -> None:
+    async def bounds(sequence: int) -> set[tuple[str, float]]:
+        return {(each.budget.id, each.budget.usd) for each in await judged(wire, sequence) if each.budget}
+
+    first = await opened(wire, asked_by, max_usd=1.5)
+    assert first["budget"] == {"id": "2026-01-02:critical", "tokens": 0, "usd": 1.5}
+    assert await bounds(0) == {("2026-01-02:critical", 1.5)}
+    raised = await opened(wire, asked_by, max_usd=3)
+    assert raised["remediations"] == first["remediations"]
+    assert await bounds(1) == {("2026-01-02:critical", 3.0)}
+    # The same again, or without a word of it, changes nothing.
+    await opened(wire, asked_by, max_usd=3)
+    assert (await opened(wire, asked_by))["budget"] is None
+    await opened(wire, asked_by, max_usd=4)
+    assert await bounds(2) == {("2026-01-02:critical", 4.0)}
+
+
+async def test_a_budget_is_raised_also_for_what_was_opened_in_another_way(
+    reported: None, wire: Wire, asked_by: Asked
+) -> None:
+    await opened(wire, asked_by)
+    await opened(wire, asked_by, start="on_request", max_tokens=500)
+    assert {(each.start, each.budget.tokens) for each in await judged(wire, 1) if each.budget} == {
+        ("automatic", 500)
+    }

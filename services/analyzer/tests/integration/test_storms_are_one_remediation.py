@@ -33,9 +33,10 @@ async def test_equal_findings_are_one_remediation_with_a_count(
 
     first = [each for each in found if each.outcome == "analyzed"]
     assert len(first) == 1
-    for each in found:
-        if each.outcome == "no_action":
-            assert str(first[0].remediation_id) in each.reason
+    repeats = [each.repeats for each in found if each.outcome == "no_action"]
+    assert {each.remediation_id for each in repeats if each} == {first[0].remediation_id}
+    assert max(each.count for each in repeats if each) == 6
+    assert all(str(first[0].remediation_id) in each.reason for each in found if each.repeats)
     storm = await analyzer.store.collection(STORMS).find_one({})
     assert storm is not None
     assert storm["count"] == 6

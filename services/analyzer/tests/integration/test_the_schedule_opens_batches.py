@@ -91,8 +91,10 @@ async def test_a_firing_opens_no_more_than_its_limit(reported: None, analyzer: S
 async def test_the_service_fires_by_itself(
     reported: None, analyzer: Service, trust: Identities, wire: Wire
 ) -> None:
-    async with build(Settings(**trust.settings_for("analyzer"), analyzer_batch_cron="* * * * *")):
+    batch = {"analyzer_batch_cron": "* * * * *", "analyzer_batch_usd": 2.5}
+    async with build(Settings(**trust.settings_for("analyzer"), **batch)):
         found = [await wire.expect(RcaAnalyzed) for _ in range(3)]
+    assert {each.budget.usd for each in found if each.budget} == {2.5}
     assert {each.finding.reference for each in found} == {"CVE-2024-0", "CVE-2024-1", "CVE-2024-2"}
     assert {each.requested_by.id for each in found if each.requested_by} == {"schedule"}
 

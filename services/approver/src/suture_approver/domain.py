@@ -80,9 +80,10 @@ def _parts(evidence: Evidence, policy: Policy) -> dict[str, float]:
 def _caps(evidence: Evidence, policy: Policy, parts: Mapping[str, float]) -> list[str]:
     caps, least = policy.caps, policy.caps.rca_confidence_below
     blocked, removed = ", ".join(evidence.blocked_targets)[:800], ", ".join(evidence.removed_targets)[:800]
-    # The first four hold under every policy.
+    # The first five hold under every policy.
     rules = (
         (evidence.origin == "novel", "a novel script"),
+        (evidence.origin in ("adapted", "filled"), "a model's hand in a template"),
         (evidence.origin == "operator", "somebody's own script"),
         (evidence.reversibility == "none", "it cannot be taken back"),
         (not evidence.template_proven, "its template revision is not proven yet"),

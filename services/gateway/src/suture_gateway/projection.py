@@ -18,7 +18,7 @@ from suture_contracts.topology import EVENTS
 
 from suture_gateway.change import Change
 from suture_gateway.entries import Entries, Entry
-from suture_gateway.fold import fold
+from suture_gateway.fold import fold, fold_repeat
 from suture_gateway.journal import time_of
 from suture_gateway.pending import Held, Pending
 from suture_gateway.stored import Logger, Stored
@@ -81,14 +81,19 @@ class Projection:
     def add(self, seq: int, event: Event, fact: Fact) -> None:
         """Take an entry; it is written within ``HOLD_SECONDS``, or as soon as somebody asks for it."""
         self._seen = seq
+        at = time_of(fact)
         try:
-            change = fold(event, event_id=fact.event_id, source=fact.source, at=time_of(fact))
+            changes = (
+                fold(event, event_id=fact.event_id, source=fact.source, at=at),
+                fold_repeat(event, event_id=fact.event_id, at=at),
+            )
         except Exception as error:
             # One event that cannot be folded must not hold up the journal; the entry itself is stored.
             self._log.warning("event cannot be folded", seq=seq, type=fact.type, error=str(error)[:500])
             return
-        if change is not None:
-            self._take(change.remediation_id, Held(change, seq, time.monotonic()))
+        for change in changes:
+            if change is not None:
+                self._take(change.remediation_id, Held(change, seq, time.monotonic()))
 
     async def room(self) -> None:
         """Return when there is room for more: the fold must not fall behind without bound."""

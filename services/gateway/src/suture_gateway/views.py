@@ -25,6 +25,7 @@ def remediation_summary(document: Document) -> dict[str, Any]:
         "category": about.get("category"),
         "severity": about.get("severity"),
         "targets": script.get("targets", []),
+        "count": (document.get("storm") or {}).get("count", 1),
         "created_at": time_text(document.get("created")),
         "updated_at": time_text(document.get("updated")),
     }

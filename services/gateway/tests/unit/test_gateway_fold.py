@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from suture_contracts.base import Event
+from suture_contracts.events import RcaAnalyzed, Repeat
 from suture_contracts.examples import example
 from suture_contracts.topology import EVENTS
 from suture_gateway import domain
 from suture_gateway.change import Change, merge
-from suture_gateway.fold import fold
+from suture_gateway.fold import fold, fold_repeat
 from suture_gateway.reading import state_of, states_of
+from suture_gateway.views import remediation_summary
 
 _ANY_ORDER = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -143,3 +146,26 @@ def _now() -> Any:
     from datetime import UTC, datetime
 
     return datetime.now(UTC)
+
+
+def test_findings_that_repeat_another_one_count_for_it_in_any_order_and_once(
+    changes: list[Change], apply_change: Any
+) -> None:
+    first = UUID(changes[0].remediation_id)
+
+    def repeat(count: int) -> Change:
+        analyzed = cast(RcaAnalyzed, example("rca.analyzed"))
+        change = {"remediation_id": uuid4(), "outcome": "no_action"}
+        told = analyzed.model_copy(update={**change, "repeats": Repeat(remediation_id=first, count=count)})
+        folded = fold_repeat(told, event_id=f"event-{count}", at=changes[0].last)
+        assert folded is not None
+        return folded
+
+    repeats = [repeat(count) for count in (3, 4, 2, 4, 3)]
+    assert {each.remediation_id for each in repeats} == {str(first)}
+    for story in ([*changes, *repeats], [*repeats, *changes]):
+        document = written(story, apply_change)
+        assert remediation_summary({**document, "states": {}})["count"] == 4
+        assert state_of(document) == state_of(written(changes, apply_change))
+    assert fold_repeat(example("rca.analyzed"), event_id="1", at=changes[0].last) is None
+    assert remediation_summary({**written(changes, apply_change), "states": {}})["count"] == 1

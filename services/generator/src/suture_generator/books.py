@@ -13,17 +13,23 @@ TEXTS = "generation_texts"
 
 
 class StoredSpending:
-    """One document a day: ``_id`` is the day, with ``tokens`` and ``usd``."""
+    """One document a day, and one a batch with a budget: ``_id`` is its name, with ``tokens`` and ``usd``."""
 
     def __init__(self, store: Store) -> None:
         self._collection = store.collection(SPENDING)
 
-    async def of(self, day: str) -> tuple[int, float]:
-        document = await self._collection.find_one({"_id": day}) or {}
+    async def of(self, name: str) -> tuple[int, float]:
+        document = await self._collection.find_one({"_id": name}) or {}
         return int(document.get("tokens", 0)), float(document.get("usd", 0.0))
 
-    async def add(self, day: str, tokens: int, usd: float) -> None:
-        await self._collection.update_one({"_id": day}, {"$inc": {"tokens": tokens, "usd": usd}}, upsert=True)
+    async def add(self, name: str, tokens: int, usd: float) -> None:
+        spent = {"$inc": {"tokens": tokens, "usd": usd}}
+        await self._collection.update_one({"_id": name}, spent, upsert=True)
+
+
+def account_of(budget_id: str) -> str:
+    """The name of a batch's document, which is no day's."""
+    return f"batch:{budget_id}"
 
 
 class Texts:

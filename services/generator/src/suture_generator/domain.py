@@ -24,7 +24,7 @@ DRAFT_NOTE = (
     "# Draft: no registered target matches yet; what a target's facts will say is the template's example."
 )
 
-MODEL_ORIGINS: tuple[Origin, ...] = ("adapted", "novel", "reused")
+MODEL_ORIGINS: tuple[Origin, ...] = ("filled", "adapted", "novel", "reused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """``left_by`` is the batch's budget that was spent: with more of it, there may still be a script."""
+
     reason: str
     history: History
+    left_by: str | None = None
 
 
 Step = Made | Ask | Failed
@@ -101,6 +104,14 @@ class Planner:
         spent = replace(history, used_predefined=True)
         made = self._render(analysis, analysis.predefined, "predefined", spent)
         return made if isinstance(made, Made) else Failed(_reason(analysis, made.history), made.history)
+
+    def over_budget(self, analysis: RcaAnalyzed, reason: str, history: History) -> Step:
+        """The batch's budget is spent: the predefined action, or left until there is more of it."""
+        step = self.without_model(analysis, history.and_tried(f"model: {reason}"))
+        if not isinstance(step, Failed) or analysis.budget is None:
+            return step
+        told = f"{reason}; the same batch with a higher one takes this up again"
+        return replace(step, reason=told, left_by=analysis.budget.id)
 
     def _render(
         self,
@@ -219,7 +230,7 @@ def changes_of(step: Step, place: Place, script: Script | None) -> dict[str, Any
         "used_predefined": step.history.used_predefined,
         "tried": list(step.history.tried),
     }
-    common = {"history": history, "cause": place.cause, "claim": None}
+    common = {"history": history, "cause": place.cause, "claim": None, "left_by": None}
     if isinstance(step, Ask):
         return {**common, "state": "generating", "attempts": 0}
     if isinstance(step, Failed):
@@ -227,6 +238,7 @@ def changes_of(step: Step, place: Place, script: Script | None) -> dict[str, Any
             **common,
             "state": "generation_failed",
             "reason": step.reason,
+            "left_by": step.left_by,
             "published": place.sequence + 1,
         }
     return {
@@ -241,6 +253,14 @@ def changes_of(step: Step, place: Place, script: Script | None) -> dict[str, Any
         "reversibility": step.reversibility,
         "complexity": step.complexity,
     }
+
+
+def differs_in_budget_alone(stored: RcaAnalyzed, analysis: RcaAnalyzed) -> bool:
+    """Whether nothing changed but what the batch may spend: what is there already stays."""
+    apart = {"sequence", "causation_id", "causation_digest", "budget"}
+    return stored.budget != analysis.budget and (
+        stored.model_dump(exclude=apart) == analysis.model_dump(exclude=apart)
+    )
 
 
 def reused(stored: dict[str, Any], analysis: RcaAnalyzed) -> Made:

@@ -8,7 +8,8 @@ from pydantic import Field
 from suture_chassis.app import Service
 from suture_chassis.settings import ChassisSettings
 from suture_chassis.store import Store
-from suture_contracts import events
+from suture_contracts import commands, events
+from suture_contracts.base import Role
 from suture_generation.providers import CHEAP_MODELS, Budget, GuardedProvider, Provider, get_llm_client
 
 from suture_generator.books import StoredSpending
@@ -17,6 +18,8 @@ from suture_generator.handlers import Handlers
 from suture_generator.metrics import Metrics
 from suture_generator.service import Generator
 from suture_generator.worker import Models, ModelWorker
+
+_OPERATORS: set[Role] = {"operator", "supervisor", "admin"}
 
 
 class Settings(ChassisSettings):
@@ -78,6 +81,7 @@ def build(settings: Settings) -> Service:
     service.on(events.ScriptRejected, handlers.on_script_rejected)
     service.on(events.ScriptLapsed, handlers.on_script_lapsed)
     service.on(events.ExecutionCompleted, handlers.on_execution_completed)
+    service.command(commands.ShowSpending, handlers.on_show_spending, roles=_OPERATORS)
     service.on_start(generator.prepare)
     service.background("model_worker", lambda: worker.run(generator))
     return service

@@ -21,6 +21,7 @@ from suture_contracts.events import (
 )
 from suture_contracts.script import Script
 
+from suture_generator.books import StoredSpending, account_of
 from suture_generator.domain import (
     MODEL_ORIGINS,
     Ask,
@@ -30,6 +31,7 @@ from suture_generator.domain import (
     Step,
     again,
     changes_of,
+    differs_in_budget_alone,
     failed,
     generated,
     history_of,
@@ -61,6 +63,7 @@ class Generator:
         self._scripts = store.documents(SCRIPTS)
         self._outcomes = store.documents(OUTCOMES, events=False, linger=LINGER_SECONDS)
         self._outcome_collection = store.collection(OUTCOMES)
+        self._spending = StoredSpending(store)
         self._planner = planner
         self._log = log
         self._on_ask = on_ask
@@ -69,6 +72,7 @@ class Generator:
     async def prepare(self) -> None:
         await self._collection.create_index("state")
         await self._collection.create_index("fingerprint")
+        await self._collection.create_index("left_by")
         await self._outcome_collection.create_index([("template", 1), ("state", 1)])
         await self._outcome_collection.create_index("script_id")
 
@@ -224,8 +228,39 @@ class Generator:
                 self._log.info("analysis_is_stale", script_id=current["_id"], sequence=analysis.sequence)
                 return
             guard = {"analysis_sequence": {"$lt": analysis.sequence}}
+            stored = RcaAnalyzed.model_validate_json(current["analysis"])
+            if current.get("left_by") is None and differs_in_budget_alone(stored, analysis):
+                current = await self._take_budget(current, analysis, guard, cause)
+                continue
             current = await self.advance(current, step, analysis, cause.caused(), guard, cause, of_analysis)
         raise TemporaryError(f"script {document['_id']} changes faster than it can be written")
+
+    async def _take_budget(
+        self,
+        document: dict[str, Any],
+        analysis: RcaAnalyzed,
+        guard: dict[str, Any],
+        cause: Received[RcaAnalyzed],
+    ) -> dict[str, Any] | None:
+        """Models that are asked from here on are held to it; as ``advance`` where it changed meanwhile."""
+        change = {"$set": {"analysis": cause.body, "analysis_sequence": analysis.sequence}}
+        try:
+            await self._scripts.update(
+                document["_id"],
+                guard={**guard, "left_by": document.get("left_by")},
+                change=change,
+                events=[],
+                cause=cause,
+            )
+        except Conflict as conflict:
+            return conflict.current
+        return None
+
+    async def spending(self, budget_id: str) -> dict[str, Any]:
+        """What models took for a batch, and how many of its remediations wait for more of its budget."""
+        tokens, usd = await self._spending.of(account_of(budget_id))
+        left = await self._collection.count_documents({"left_by": budget_id})
+        return {"tokens": tokens, "usd": round(usd, 6), "left": left}
 
     def _count(self, events: Sequence[RemediationEvent]) -> None:
         for event in events:

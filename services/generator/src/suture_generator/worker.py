@@ -10,14 +10,15 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 from suture_chassis.store import Store
-from suture_contracts.events import ModelUse, RcaAnalyzed
+from suture_contracts.events import Budget, ModelUse, RcaAnalyzed
 from suture_contracts.report import SafetyFinding
 from suture_contracts.script import ScriptDocument
-from suture_generation.authoring import Authored, Refusal, Task, write_script
-from suture_generation.providers import ModelError, Provider
+from suture_generation.authoring import Authored, Refusal, Task
+from suture_generation.filling import fill_or_write
+from suture_generation.providers import ModelError, Provider, why_spent
 from suture_generation.providers.prices import cost_usd
 
-from suture_generator.books import Texts
+from suture_generator.books import StoredSpending, Texts, account_of
 from suture_generator.domain import History, Made, Planner, Step, history_of
 from suture_generator.metrics import Metrics
 from suture_generator.service import SCRIPTS, Generator
@@ -45,11 +46,8 @@ class Models:
 
     def spent_of(self, spent: dict[str, Any]) -> str | None:
         """Which budget of a remediation is spent, if one is."""
-        if self.tokens and spent.get("tokens", 0) >= self.tokens:
-            return f"the remediation's budget of {self.tokens:,} tokens is spent"
-        if self.usd and spent.get("usd", 0.0) >= self.usd:
-            return f"the remediation's budget of {self.usd:g} USD is spent"
-        return None
+        taken = (spent.get("tokens", 0), spent.get("usd", 0.0))
+        return why_spent("remediation", self.tokens, self.usd, taken)
 
     async def close(self) -> None:
         await self.novel.close()
@@ -76,6 +74,7 @@ class ModelWorker:
         self._collection = store.collection(SCRIPTS)
         self._models = models
         self._texts = Texts(store)
+        self._spending = StoredSpending(store)
         self._planner = planner
         self._log = log
         self._metrics = metrics
@@ -169,30 +168,46 @@ class ModelWorker:
             return self._planner.without_model(analysis, history.and_tried("model: no call of it ever ended"))
         if reason := self._models.spent_of(document.get("spent") or {}):
             return self._planner.without_model(analysis, history.and_tried(f"model: {reason}"))
+        if reason := await self._spent_of_batch(analysis.budget):
+            return self._planner.over_budget(analysis, reason, history)
         provider = self._models.of(analysis)
         try:
             async with asyncio.timeout(self._deadline):
-                authored = await write_script(provider, _task_of(document, analysis))
+                authored = await fill_or_write(provider, _task_of(document, analysis), self._planner.cache)
         except (ModelError, TimeoutError) as error:
             said = str(error) or f"no answer within {self._deadline:g} s"
             self._log.warning("model_failed", script_id=document["_id"], provider=provider.name, error=said)
-            await self._failed(document["_id"], provider, error)
+            await self._failed(document, analysis, provider, error)
             return self._planner.without_model(analysis, history.and_tried(f"{provider.name}: {said}"))
         use = await self._use_of(authored)
-        await self._charge(document["_id"], use.input_tokens + use.output_tokens, use.cost_usd)
+        await self._charge(document, analysis, use.input_tokens + use.output_tokens, use.cost_usd)
         return _made(authored, use, analysis, history)
 
-    async def _failed(self, script_id: str, provider: Provider, error: ModelError | TimeoutError) -> None:
+    async def _spent_of_batch(self, budget: Budget | None) -> str | None:
+        if budget is None:
+            return None
+        spent = await self._spending.of(account_of(budget.id))
+        return why_spent("batch", budget.tokens, budget.usd, spent)
+
+    async def _failed(
+        self,
+        document: dict[str, Any],
+        analysis: RcaAnalyzed,
+        provider: Provider,
+        error: ModelError | TimeoutError,
+    ) -> None:
         sent, received = (
             (error.input_tokens, error.output_tokens) if isinstance(error, ModelError) else (0, 0)
         )
         usd = cost_usd(provider.name, provider.model, sent, received)
         self._metrics.model_failed(provider.name, provider.model, error, usd)
-        await self._charge(script_id, sent + received, usd)
+        await self._charge(document, analysis, sent + received, usd)
 
-    async def _charge(self, script_id: str, tokens: int, usd: float) -> None:
+    async def _charge(self, document: dict[str, Any], analysis: RcaAnalyzed, tokens: int, usd: float) -> None:
         spent = {"spent.tokens": tokens, "spent.usd": usd}
-        await self._collection.update_one({"_id": script_id}, {"$inc": spent})
+        await self._collection.update_one({"_id": document["_id"]}, {"$inc": spent})
+        if analysis.budget is not None:
+            await self._spending.add(account_of(analysis.budget.id), tokens, usd)
 
     async def _use_of(self, authored: Authored) -> ModelUse:
         spent = authored.completion
@@ -222,7 +237,7 @@ def _task_of(document: dict[str, Any], analysis: RcaAnalyzed) -> Task:
 def _made(authored: Authored, use: ModelUse, analysis: RcaAnalyzed, history: History) -> Made:
     return Made(
         document=authored.document,
-        origin="novel" if analysis.template is None else "adapted",
+        origin=authored.origin,
         reversibility=authored.reversibility,
         complexity=analysis.complexity,
         template=analysis.template,

@@ -79,14 +79,43 @@ async def test_a_template_that_cannot_be_filled_is_adapted_by_the_model(
     written: dict[str, Any],
     with_model: dict[str, Any],
 ) -> None:
-    model_server.queue.append(written)
+    unknown = {"parameters": {"config_path": None, "known_good_source": None}}
+    model_server.queue += [unknown, written]
     bare = target.model_copy(update={"facts": {}})
     async with build(Settings(**with_model)):
         await wire.publish(analyzed.model_copy(update={"targets": (bare,)}), as_="analyzer")
         generated = await wire.expect(ScriptGenerated)
     assert generated.origin == "adapted"
     assert generated.template is not None
-    assert "Adapt this template" in model_server.requests[0].prompt
+    assert "Adapt this template" in model_server.requests[1].prompt
+    assert generated.model is not None
+    assert generated.model.calls == 2
+
+
+async def test_a_model_fills_in_the_parameters_that_the_facts_leave_open_and_nothing_else(
+    wire: Wire,
+    analyzed: RcaAnalyzed,
+    target: Target,
+    model_server: ModelServer,
+    with_model: dict[str, Any],
+) -> None:
+    said = {"known_good_source": "/srv/orders/release/database.conf", "config_path": "/etc/shadow"}
+    model_server.queue.append({"parameters": said})
+    facts = {"config_path": "/srv/orders/etc/database.conf"}
+    partly = target.model_copy(update={"facts": facts})
+    async with build(Settings(**with_model)):
+        await wire.publish(analyzed.model_copy(update={"targets": (partly,)}), as_="analyzer")
+        generated = await wire.expect(ScriptGenerated)
+    assert generated.origin == "filled"
+    document = generated.script.parse()
+    # The target's own fact wins over what the model says besides.
+    assert document.parameters["config_path"] == facts["config_path"]
+    assert document.parameters["known_good_source"] == said["known_good_source"]
+    assert document.writes[0] == facts["config_path"]
+    assert "/etc/shadow" not in generated.script.document
+    assert "# A model filled in: known_good_source\n" in document.body
+    schema = model_server.requests[0].body["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]["parameters"]["properties"]) == ["known_good_source"]
 
 
 async def test_a_refused_script_is_repaired_twice_and_then_replaced_by_the_predefined_action(
@@ -231,13 +260,15 @@ async def test_templates_are_adapted_by_the_cheaper_model_and_novel_scripts_writ
     written: dict[str, Any],
     with_model: dict[str, Any],
 ) -> None:
+    unknown = {"parameters": {"config_path": None, "known_good_source": None}}
+    model_server.queue.append(unknown)
     model_server.answering = lambda request: written
     bare = analyzed.model_copy(update={"targets": (target.model_copy(update={"facts": {}}),)})
     async with build(Settings(**with_model, generator_model="strong", generator_template_model="cheap")):
         for analysis in (bare, novel.model_copy(update={"remediation_id": uuid4()})):
             await wire.publish(analysis, as_="analyzer")
             await wire.expect(ScriptGenerated)
-    assert [request.model for request in model_server.requests] == ["cheap", "strong"]
+    assert [request.model for request in model_server.requests] == ["cheap", "cheap", "strong"]
 
 
 async def test_a_killed_generator_takes_its_model_work_up_again(

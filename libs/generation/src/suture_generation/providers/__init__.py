@@ -1,7 +1,7 @@
 """Models behind one protocol. A provider's SDK is imported when that provider is asked for, not before."""
 
 from suture_generation.providers.factory import CHEAP_MODELS, PROVIDERS, get_llm_client
-from suture_generation.providers.guarding import Budget, BudgetSpent, GuardedProvider, Spending
+from suture_generation.providers.guarding import Budget, BudgetSpent, GuardedProvider, Spending, why_spent
 from suture_generation.providers.protocol import (
     ChatMessage,
     Completion,
@@ -29,4 +29,5 @@ __all__ = [
     "ProviderMisconfigured",
     "Spending",
     "get_llm_client",
+    "why_spent",
 ]

@@ -28,9 +28,9 @@ class BudgetSpent(ModelError):
 class Spending(Protocol):
     """Keeps what was spent of each day (``2026-01-31``), in tokens and USD."""
 
-    async def of(self, day: str) -> tuple[int, float]: ...
+    async def of(self, name: str) -> tuple[int, float]: ...
 
-    async def add(self, day: str, tokens: int, usd: float) -> None: ...
+    async def add(self, name: str, tokens: int, usd: float) -> None: ...
 
 
 class SpendingInMemory:
@@ -39,12 +39,21 @@ class SpendingInMemory:
     def __init__(self) -> None:
         self._day, self._tokens, self._usd = "", 0, 0.0
 
-    async def of(self, day: str) -> tuple[int, float]:
-        return (self._tokens, self._usd) if day == self._day else (0, 0.0)
+    async def of(self, name: str) -> tuple[int, float]:
+        return (self._tokens, self._usd) if name == self._day else (0, 0.0)
 
-    async def add(self, day: str, tokens: int, usd: float) -> None:
-        spent_tokens, spent_usd = await self.of(day)
-        self._day, self._tokens, self._usd = day, spent_tokens + tokens, spent_usd + usd
+    async def add(self, name: str, tokens: int, usd: float) -> None:
+        spent_tokens, spent_usd = await self.of(name)
+        self._day, self._tokens, self._usd = name, spent_tokens + tokens, spent_usd + usd
+
+
+def why_spent(whose: str, tokens: int, usd: float, spent: tuple[int, float]) -> str | None:
+    """Which bound of a budget ``spent``, in tokens and USD, has reached, if one is; 0 is no bound."""
+    if tokens and spent[0] >= tokens:
+        return f"the {whose}'s budget of {tokens:,} tokens is spent"
+    if usd and spent[1] >= usd:
+        return f"the {whose}'s budget of {usd:g} USD is spent"
+    return None
 
 
 @dataclass(slots=True)
@@ -60,11 +69,9 @@ class Budget:
         """Raises ``BudgetSpent`` where nothing is left of the day."""
         if not self.tokens and not self.usd:
             return
-        tokens, usd = await self.spending.of(self.today())
-        if self.tokens and tokens >= self.tokens:
-            raise BudgetSpent(f"the day's budget of {self.tokens:,} tokens is spent")
-        if self.usd and usd >= self.usd:
-            raise BudgetSpent(f"the day's budget of {self.usd:g} USD is spent")
+        spent = await self.spending.of(self.today())
+        if reason := why_spent("day", self.tokens, self.usd, spent):
+            raise BudgetSpent(reason)
 
     async def charge(self, tokens: int, usd: float) -> None:
         if tokens or usd:

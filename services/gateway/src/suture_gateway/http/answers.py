@@ -106,6 +106,7 @@ class RemediationSummary(Answer):
     category: str | None
     severity: str | None
     targets: list[str]
+    count: int
     created_at: str | None
     updated_at: str | None
 

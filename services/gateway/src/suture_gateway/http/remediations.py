@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from suture_chassis.errors import TemporaryError
 from suture_contracts import commands
 from suture_contracts.base import Principal, Reply
 from suture_contracts.findings import RcaReceived, VulnerabilityReported
@@ -15,7 +17,7 @@ from suture_gateway.domain import TERMINAL, WAITING
 from suture_gateway.http import reports
 from suture_gateway.http.answers import Opened, RemediationAnswer, RemediationPage, described
 from suture_gateway.http.bodies import MAX_BODY_BYTES, documented, json_body, parsed, require_json
-from suture_gateway.http.context import api_of, send
+from suture_gateway.http.context import COMMAND_LIFE, api_of, send
 from suture_gateway.http.parameters import Cursor, Limit, Operator, Reader, Wait, Word, known_state
 from suture_gateway.http.problems import problem
 from suture_gateway.http.requests import BatchRequest, ReasonRequest, ScriptRequest
@@ -78,10 +80,32 @@ async def open_batch(
 ) -> JSONResponse:
     """Open a remediation for each reported vulnerability of the filter, once a day each.
 
-    ``next`` of the answer is the ``after`` of the request that takes the rest.
+    ``next`` of the answer is the ``after`` of the request that takes the rest. ``max_tokens`` and ``max_usd``
+    bound what models take for the day and filter; ``budget`` of the answer says what they took so far, and
+    how many remediations were left for want of it: the same request with more takes them up.
     """
     reply = await send(request, caller, commands.Batch, **body.model_dump(exclude_none=True))
-    return JSONResponse(reply.body, 202)
+    answer = dict(reply.body)
+    if budget := answer.get("budget"):
+        answer["budget"] = {**budget, "spent": await _spent(request, caller, budget["id"])}
+    return JSONResponse(answer, 202)
+
+
+async def _spent(request: Request, caller: Principal, budget_id: str) -> dict[str, object] | None:
+    """``None`` where the generator does not answer now: the batch is open all the same."""
+    now = datetime.now(UTC)
+    command = commands.ShowSpending(
+        command_id=f"http-{uuid4().hex}",
+        principal=caller,
+        issued_at=now,
+        expires_at=now + COMMAND_LIFE,
+        budget_id=budget_id,
+    )
+    try:
+        spent = await api_of(request).send_command(command)
+    except TemporaryError:
+        return None
+    return dict(spent.body) if spent.status == 200 else None
 
 
 async def _open(request: Request, caller: Principal, **fields: object) -> JSONResponse:

@@ -134,6 +134,8 @@ class BatchRequest(BaseModel):
     limit: int = Field(default=100, ge=1, le=200)
     after: UUID | None = None
     start: Start = "automatic"
+    max_tokens: int = Field(default=0, ge=0)
+    max_usd: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class ReasonRequest(Camel):
