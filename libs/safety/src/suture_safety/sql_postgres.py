@@ -77,7 +77,7 @@ def _check_call(body: Node, script: Script) -> None:
     elif name == "set_config":
         given = [text for one in body.get("args", ())[:2] for text in constants(one)]
         if len(given) == 2:
-            _check_guard(*given, script)
+            _check_guard(given[0], given[1], script)
 
 
 def _check_merge(body: Node, script: Script) -> None:

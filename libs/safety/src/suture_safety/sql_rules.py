@@ -47,7 +47,10 @@ def guard(name: str, value: str) -> dict[str, str] | None:
     text = f"{name} {value}".lower()
     for pattern, entry in _patterns("guards"):
         if pattern.search(text):
-            return next(one for one in data("sql.yaml")["postgres"] if one["id"] == entry["id"])
+            found: dict[str, str] = next(
+                one for one in data("sql.yaml")["postgres"] if one["id"] == entry["id"]
+            )
+            return found
     return None
 
 

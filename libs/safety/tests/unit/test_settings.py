@@ -83,8 +83,3 @@ def test_a_menu_without_input_waits_for_somebody(text: str) -> None:
 def test_a_menu_that_is_fed_waits_for_nobody(fed: str) -> None:
     text = fed.format("select x in a b; do echo $x; break; done")
     assert "resources.waits-for-input" not in {rule for rule, _ in _found(text)}
-
-
-def test_a_secret_that_the_script_declares_may_be_copied_beside_itself() -> None:
-    text = "cp /etc/ssl/private/app.key /etc/ssl/private/app.key.bak"
-    assert "credentials.read" in {rule for rule, _ in _found(text)}
