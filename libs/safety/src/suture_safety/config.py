@@ -6,7 +6,7 @@ import configparser
 import json
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from suture_safety.config_edits import edits_of, lines_of, note_writes
@@ -16,6 +16,8 @@ from suture_safety.yaml_reader import BrokenYaml, read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from suture_contracts.report import Level
 
     from suture_safety.bounds import Budget
     from suture_safety.collector import Collector
@@ -30,10 +32,18 @@ _SECRET = re.compile(
 
 
 @cache
-def _loosened() -> tuple[tuple[re.Pattern[str], str], ...]:
+def _loosened() -> tuple[tuple[re.Pattern[str], str, Level], ...]:
     return tuple(
-        (re.compile(entry["pattern"]), entry["message"]) for entry in data("config.yaml")["loosened"]
+        (re.compile(entry["pattern"]), entry["message"], entry.get("in_scripts", "warning"))
+        for entry in data("config.yaml")["loosened"]
     )
+
+
+@lru_cache(1_024)  # the same few lines are written again and again
+def loosened(line: str) -> tuple[tuple[str, Level], ...]:
+    """What one line of a configuration file loosens, and how bad that is in a script that writes it."""
+    plain = _BLANKS.sub(" ", line)  # long runs of blanks would make some patterns slow
+    return tuple((what, severity) for pattern, what, severity in _loosened() if pattern.search(plain))
 
 
 def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
@@ -50,10 +60,8 @@ def analyse_config(text: str, collector: Collector, budget: Budget) -> None:
         collector.effects.image(image, added[number - 1][0])
     for place, line in added:
         budget.step()
-        plain = _BLANKS.sub(" ", line)  # long runs of blanks would make some patterns slow
-        for pattern, what in _loosened():
-            if pattern.search(plain):
-                collector.add("config.loosened", "warning", what, "Keep the stricter setting.", place)
+        for what, _ in loosened(line):
+            collector.add("config.loosened", "warning", what, "Keep the stricter setting.", place)
         if _SECRET.search(line):
             collector.add(
                 "config.secret",

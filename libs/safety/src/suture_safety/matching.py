@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from suture_safety.bash.command import is_output
 from suture_safety.bash.values import shown
 from suture_safety.conditions import CONDITIONS, OF_PATHS
 from suture_safety.paths import covered
@@ -173,9 +174,9 @@ def _paths(wanted: _Wanted, truncates: bool) -> _Check:
 
 def _outputs(wanted: _Wanted, truncates: bool) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
-        operators = [one.operator for one in command.redirects if ">" in one.operator]
-        for path, operator in zip(command.outputs, operators, strict=False):
-            if truncates and operator == ">>":
+        operators = [one.operator for one in command.redirects if is_output(one)]
+        for path, operator in zip(command.outputs, operators, strict=True):
+            if truncates and operator.endswith(">>"):
                 continue
             if wanted.has(path, declared):
                 return shown(path)
@@ -187,7 +188,7 @@ def _outputs(wanted: _Wanted, truncates: bool) -> _Check:
 def _reads(wanted: _Wanted, truncates: bool) -> _Check:
     def check(command: Command, declared: tuple[str, ...]) -> str | None:
         sources = [one.target for one in command.redirects if one.operator == "<"]
-        return next((shown(path) for path in (*command.paths, *sources) if wanted.has(path, ())), None)
+        return next((shown(path) for path in (*command.paths, *sources) if wanted.has(path, declared)), None)
 
     return check
 

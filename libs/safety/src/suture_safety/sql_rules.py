@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KEEP = "Rename it, or keep a copy, and let a person remove it."
 _FILE_FUNCTIONS = re.compile(
     r"(?i)\b(pg_read_file|pg_read_binary_file|pg_ls_dir|lo_import|lo_export|pg_execute_server_program|load_file"
-    r"|xp_cmdshell|sys_exec|dblink(?:_exec|_connect)?|pg_terminate_backend|pg_sleep|load_extension)\s*\("
+    r"|xp_cmdshell|sys_exec|sys_eval|sleep|benchmark|fts3_tokenizer|writefile|readfile|utl_\w+\.\w+|dblink(?:_exec|_connect)?|pg_terminate_backend|pg_sleep|load_extension)\s*\("
     r"|\binto\s+(?:out|dump)file\b"
 )
 
@@ -32,10 +32,40 @@ def _report(entry: dict[str, Any], collector: Collector, place: tuple[int, int])
     collector.add(f"sql.{entry['id']}", entry["severity"], entry["message"], entry["remedy"], place)
 
 
+_SETTING = re.compile(
+    r"(?is)(?:SET|PRAGMA)\s+(?:(?:GLOBAL|SESSION|LOCAL|PERSIST(?:_ONLY)?)\s+|@@(?:\w+\s*\.)?)?(?:\w+\.)?(\w+)"
+    r"\s*(?::?=|\bTO\b|\(|\s)\s*['\"]?([\w, ]*)"
+)
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+_SYSTEM_TABLE = re.compile(
+    r"(?:pg_catalog|information_schema|mysql|sys|performance_schema)\.\w+|pg_(?!temp)\w+|sqlite_(?:master|schema)"
+)
+
+
+def guard(name: str, value: str) -> dict[str, str] | None:
+    """The rule that a setting breaks, as its entry; ``None`` where the value guards as well as any other."""
+    text = f"{name} {value}".lower()
+    for pattern, entry in _patterns("guards"):
+        if pattern.search(text):
+            found: dict[str, str] = next(
+                one for one in data("sql.yaml")["postgres"] if one["id"] == entry["id"]
+            )
+            return found
+    return None
+
+
+def is_system_table(name: str) -> bool:
+    """Whether a table, with its schema where that is given, is the database's own."""
+    return _SYSTEM_TABLE.fullmatch(name.lower()) is not None
+
+
 def check_opaque(text: str, collector: Collector, place: tuple[int, int]) -> bool:
     """Judges a statement by its first words; false when they are unknown."""
+    plain = _COMMENT.sub(" ", text)
+    if (setting := _SETTING.match(plain)) and (broken := guard(setting[1], setting[2].strip())):
+        _report(broken, collector, place)
     for pattern, entry in _patterns("statements"):
-        if pattern.match(text):
+        if pattern.match(plain) or pattern.match(text):
             if "id" in entry:
                 _report(entry, collector, place)
             return True
@@ -104,6 +134,11 @@ def check_statement(
 def _unbounded(statement: Expr, collector: Collector, place: tuple[int, int]) -> None:
     from sqlglot import expressions as e
 
+    table = statement.find(e.Table)
+    if table is not None and is_system_table(f"{table.db}.{table.name}".lstrip(".")):
+        message = "changes the database's own tables by hand"
+        remedy = "Use the statement that the server has for it."
+        collector.add("sql.system-catalog", "error", message, remedy, place)
     where = statement.args.get("where")
     verb = "deletes" if isinstance(statement, e.Delete) else "changes"
     rule = "delete-all" if verb == "deletes" else "update-all"

@@ -59,6 +59,15 @@ def calls(tree: Any) -> Iterator[Node]:
     return (body for kind, body in nodes(tree) if kind == "FuncCall")
 
 
+def constants(tree: Any) -> Iterator[str]:
+    """Every constant of a tree, as text; the parser leaves out what is zero, false or empty."""
+    for kind, body in nodes({"": tree}):
+        if kind == "A_Const":
+            for key, empty in (("sval", ""), ("ival", "0"), ("fval", "0"), ("boolval", "false")):
+                if key in body:
+                    yield str(body[key].get(key, empty)).lower()
+
+
 def at(text: str, offset: int, place: tuple[int, int]) -> tuple[int, int]:
     """Row and column of an offset, in a text that begins at ``place``."""
     row = text.count("\n", 0, offset)

@@ -147,6 +147,11 @@ def test_yaml_that_unfolds_without_end_is_refused_before_it_is_built(
     assert _report(YAML[name], script_type).findings[0].rule_id.startswith("bounds.")
 
 
+@pytest.mark.parametrize("name", ["bomb", "bomb of merges", "many aliases", "documents", "depth"])
+def test_a_configuration_that_unfolds_without_end_is_refused_too(name: str) -> None:
+    assert _report(YAML[name], "config").findings[0].rule_id.startswith("bounds.")
+
+
 def test_an_alias_within_the_bounds_hides_nothing() -> None:
     manifest = (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: &b {}}\nspec:\n  containers:\n"

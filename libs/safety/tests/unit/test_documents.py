@@ -270,3 +270,9 @@ def test_what_a_kind_of_target_does_not_have_is_outside_of_it(kind: str, command
         f"changes {state}, which is no part of a {kind} target"
     ]
     assert "document.outside-target" not in [one.rule_id for one in analyse_document(document).findings]
+
+
+def test_a_secret_is_read_freely_only_where_the_script_declares_that_it_changes_it() -> None:
+    body = f"{HEAD}cp -p /etc/ssl/private/app.key /etc/ssl/private/app.key.bak\n"
+    assert "credentials.read" in _rules(_report(body, writes=("/etc/app.conf",)))
+    assert "credentials.read" not in _rules(_report(body, writes=("/etc/ssl/private",)))

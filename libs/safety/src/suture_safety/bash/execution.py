@@ -14,6 +14,7 @@ from suture_safety.bash.functions import call
 from suture_safety.bash.interpreters import INTERPRETERS
 from suture_safety.bash.machine import Stream
 from suture_safety.bash.outputs import printed
+from suture_safety.bash.settings import judge_written
 from suture_safety.bash.values import ANY, bounded, is_known, normal_path, shown
 from suture_safety.bash.wrappers import unwrap
 
@@ -176,6 +177,7 @@ def _through_redirects(machine: Machine, command: Command, stream: Stream) -> St
         if redirect.operator in (">", ">|", "&>", ">>") and redirect.descriptor in ("", "1"):
             path = normal_path(redirect.target, command.cwd)
             written = stream
+            judge_written(machine, path, stream.text, stream.place or command.place)
             if redirect.operator == ">>" and path in machine.files:
                 written = Stream(bounded(machine.files[path].text + stream.text), stream.sources)
             if not path.startswith("/dev/"):

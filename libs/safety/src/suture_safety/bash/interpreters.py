@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from suture_safety.bash.machine import Stream
+from suture_safety.bash.settings import judge_edited, judge_loaded
 from suture_safety.bash.shells import DOWNLOADERS, SHELLS, run_shell
 from suture_safety.bash.values import ANY, UNKNOWN, is_known, normal_path, shown
 
@@ -237,4 +238,6 @@ INTERPRETERS: dict[str, Interpreter] = {
     **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), _awk),
     **dict.fromkeys(("psql", "mysql", "mariadb", "sqlite3"), _database),
     **dict.fromkeys(("kubectl", "oc"), _kubectl),
+    "sed": judge_edited,
+    "sysctl": judge_loaded,
 }

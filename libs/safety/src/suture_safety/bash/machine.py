@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Nodes = Callable[[], list[Node]]
     """Gives the node of each word of a command, where somebody asks."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 MAX_VALUES = 16
 _MAX_ROUNDS = 64
@@ -103,7 +104,7 @@ class Machine:
         self._pending[key] = len(options)
         return options[self._choice.get(key, 0) % len(options)]
 
-    def each_round(self, evaluate: Callable[[], list[str]], use: Callable[[list[str]], T]) -> list[T]:
+    def each_round(self, evaluate: Callable[[], S], use: Callable[[S], T]) -> list[T]:
         """What ``use`` makes of what ``evaluate`` gives for each combination of the values that it uses."""
         outer = self._choice, self._pending, self._widened
         self._choice, self._pending, self._widened = {}, {}, False
@@ -115,9 +116,7 @@ class Machine:
         finally:
             self._choice, self._pending, self._widened = outer
 
-    def _further_rounds(
-        self, evaluate: Callable[[], list[str]], use: Callable[[list[str]], T]
-    ) -> Iterator[T]:
+    def _further_rounds(self, evaluate: Callable[[], S], use: Callable[[S], T]) -> Iterator[T]:
         keys, sizes = list(self._pending), list(self._pending.values())
         combinations = product(*(range(size) for size in sizes))
         for combination in islice(combinations, 1, _MAX_ROUNDS):

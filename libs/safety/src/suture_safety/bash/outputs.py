@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.bash.decoders import DECODERS
 from suture_safety.bash.machine import Stream
+from suture_safety.bash.settings import judge_written
 from suture_safety.bash.values import ANY, SOME, TOKEN, bounded, is_known, unescape
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def printed(machine: Machine, command: Command) -> Stream:
         return Stream(machine.cwd or SOME)
     if name == "tee" and stdin is not None:
         machine.files.update(dict.fromkeys(command.paths, stdin))
+        for path in command.paths:
+            judge_written(machine, path, stdin.text, stdin.place or command.place)
     decoder = DECODERS.get(name)
     if decoder is not None and stdin is not None and is_known(stdin.text):
         decoded = decoder(command, stdin.text)

@@ -31,11 +31,15 @@ def run_command(machine: Machine, node: Node, stdin: Stream | None, pieces: Iter
     template = command_template(node.text or b"")
     if template is None or (redirected and _spills(node, redirected)):
         return _run_tree(machine, node, stdin, redirected)
-    redirects = read_redirects(machine, redirected) if redirected else ()
-    stdin = _from_file(machine, redirects, stdin) if redirects else stdin
+    if not redirected:
+        streams = machine.each_round(
+            lambda: _filled(machine, template),
+            lambda found: execute(machine, found, None, node, (), stdin),
+        )
+        return _one_of(streams)
     streams = machine.each_round(
-        lambda: _filled(machine, template),
-        lambda found: execute(machine, found, None, node, redirects, stdin),
+        lambda: (_filled(machine, template), read_redirects(machine, redirected)),
+        lambda found: execute(machine, found[0], None, node, found[1], _from_file(machine, found[1], stdin)),
     )
     return _one_of(streams)
 
@@ -85,9 +89,7 @@ def _run_tree(machine: Machine, node: Node, stdin: Stream | None, redirected: li
     if b"$" in (node.text or b"") and _misread(parts):
         fixed = re.sub(r"\$(\w+)", r"${\1}", text_of(node)).replace('$"', '"')
         return machine.run_text(fixed, machine.place(node), exact=False, stdin=stdin)
-    redirects = read_redirects(machine, redirected) if redirected else ()
-    stdin = _from_file(machine, redirects, stdin)
-    stream = _run_words(machine, node, parts, lost, redirects, stdin, tuple(assigns))
+    stream = _run_words(machine, node, parts, lost, redirected, stdin, tuple(assigns))
     if before is not None:
         machine.restore(before)
     return stream
@@ -114,13 +116,13 @@ def _run_words(
     node: Node,
     parts: list[Node],
     lost: list[str],
-    redirects: tuple[Redirect, ...],
+    redirected: list[Node],
     stdin: Stream | None,
     assigns: tuple[str, ...],
 ) -> Stream:
     nodes: list[Node] = []
 
-    def evaluate() -> list[str]:
+    def evaluate() -> tuple[list[str], tuple[Redirect, ...]]:
         nodes.clear()
         found: list[str] = []
         for part in parts:
@@ -129,12 +131,14 @@ def _run_words(
             nodes.extend([part] * len(given))
         found += lost
         nodes.extend([node] * len(lost))
-        return found
+        return found, read_redirects(machine, redirected) if redirected else ()
 
-    streams = machine.each_round(
-        evaluate, lambda found: execute(machine, found, list(nodes), node, redirects, stdin, assigns)
-    )
-    return _one_of(streams)
+    def run(evaluated: tuple[list[str], tuple[Redirect, ...]]) -> Stream:
+        found, redirects = evaluated
+        given = _from_file(machine, redirects, stdin)
+        return execute(machine, found, list(nodes), node, redirects, given, assigns)
+
+    return _one_of(machine.each_round(evaluate, run))
 
 
 def _one_of(streams: list[Stream]) -> Stream:

@@ -125,7 +125,9 @@ def _redirected(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
                 from_here_string(machine, piece)
             elif piece.type == "heredoc_redirect":
                 from_here_document(machine, piece)
-        run_redirects_alone(machine, node, read_redirects(machine, pieces))
+        machine.each_round(
+            lambda: read_redirects(machine, pieces), lambda found: run_redirects_alone(machine, node, found)
+        )
         return SILENT
     tails: list[Node] = []
     for piece in pieces:
@@ -137,12 +139,13 @@ def _redirected(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
     if body.type == "command":
         stream = run_command(machine, body, stdin, pieces)
     else:
-        redirects = read_redirects(machine, pieces)
-        for redirect in redirects:
+        ways = machine.each_round(lambda: read_redirects(machine, pieces), lambda found: found)
+        for redirect in ways[0]:
             if redirect.operator == "<":
                 stdin = machine.process_sources.get(redirect.target, Stream(ANY))
         stream = run(machine, body, stdin)
-        run_redirects_alone(machine, node, redirects)
+        for redirects in ways:
+            run_redirects_alone(machine, node, redirects)
     # What follows `<<EOF` on its line is parsed as part of the redirection: `cat <<EOF | sh`.
     for tail in tails:
         piped = tail.type in ("pipeline", "command", "redirected_statement") and _is_piped(tail)
@@ -208,6 +211,9 @@ def _for(machine: Machine, node: Node, stdin: Stream | None) -> Stream:
 
     machine.each_round(evaluate, items.extend)
     body = node.child_by_field_name("body")
+    if node.children[0].type == "select" and stdin is None and machine.input is None:
+        message = "select waits for somebody to choose"
+        machine.warn("resources.waits-for-input", node, message, "Take the choice as a parameter.")
     if variable is not None and body is not None:
         if not any(child.type == "in" for child in node.children):
             items = machine.arguments or [ANY]
