@@ -16,7 +16,7 @@ from suture_contracts import ids
 from suture_contracts.base import Command, Problem, Reply, Role
 
 from suture_chassis import cloudevents
-from suture_chassis.authority import Forged
+from suture_chassis.authority import Forged, Outlived
 from suture_chassis.custody import Signer, sign_message
 from suture_chassis.delivery import HANDLER_SECONDS, Delivery, Neighbours, parse
 from suture_chassis.errors import Conflict, PermanentError, TemporaryError
@@ -72,7 +72,7 @@ class CommandDelivery(Delivery):
             expires_at = received.message.expires_at
             async with asyncio.timeout(HANDLER_SECONDS):
                 reply = await self._handler(received)
-        except Forged as error:
+        except (Forged, Outlived) as error:
             # Told to the sender, and kept as evidence.
             await self._answer(message, problem(error))
             raise

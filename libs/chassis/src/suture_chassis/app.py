@@ -31,6 +31,7 @@ from suture_chassis.metrics import Metrics
 from suture_chassis.outbox import Outbox
 from suture_chassis.process import run_until_stopped
 from suture_chassis.publisher import Publisher
+from suture_chassis.renewed import Renewed
 from suture_chassis.retired import LOOKS, Retired
 from suture_chassis.settings import ChassisSettings
 from suture_chassis.store import Store
@@ -62,7 +63,9 @@ class Service:
         self.signer = Signer.load(settings.signing_key_file)
         self.trust = TrustStore.load(settings.trust_store_file)
         self._publisher = Publisher(self.metrics.confirmed, declare_topology)
-        self._outbox = Outbox(name, settings.instance, self.signer, self._publisher, self.telemetry)
+        self._outbox = Outbox(
+            name, settings.instance, self.signer, self.trust, self._publisher, self.telemetry
+        )
         self.metrics.watch_pending(lambda: self._outbox.pending)
         self.store = Store(
             settings.store_url.get_secret_value(), settings.store_database, self._outbox, self.metrics
@@ -77,6 +80,7 @@ class Service:
         watermarks, retired_after = self.store.collection(f"{name}_watermarks"), settings.retired_after
         self._watermark = Watermark(watermarks, self._outbox, retired_after / LOOKS, self.log)
         self._retired = Retired(watermarks, settings.instance, retired_after, self.log)
+        self._renewed = Renewed(watermarks, settings.instance, self.signer, self.trust, self.log)
         self._background = Background(self.log)
         self._hooks: list[Hook] = []
         self._queues = {queue.name: queue for queue in topology.work_queues(name)}
@@ -178,6 +182,7 @@ class Service:
         self._background.add("watermark", self._watermark.keep)
         self._background.add("sweep", lambda: self._watermark.sweep(self.store.all_documents()))
         self._background.add("retired", lambda: self._retired.watch(self.store.all_documents()))
+        self._background.add("renewed", lambda: self._renewed.watch(self.store.all_documents()))
         self._background.start()
         self._started = True
         self.log.info("started", health_port=self.health.port, queues=sorted(self._taken))

@@ -9,11 +9,16 @@ from suture_contracts.base import Command
 from suture_contracts.topology import PUBLISHERS
 
 from suture_chassis.cloudevents import Envelope
-from suture_chassis.custody import Identity, TrustStore, verify_message
+from suture_chassis.custody import Identity, RevokedKey, TrustStore, verify_message
 from suture_chassis.errors import PermanentError
 from suture_chassis.outbox import SIGNATURE_HEADER
 
 _REMEDY = "only Suture's services publish this; send findings or commands"
+
+_RENEW = (
+    "start the sender with a current key: it sends its events again by itself, signed anew, and this copy "
+    "can be dropped; where it has one for long, somebody else uses the old key"
+)
 
 
 class Forged(PermanentError):
@@ -21,6 +26,13 @@ class Forged(PermanentError):
 
     def __init__(self, reason: str, *, field: str = SIGNATURE_HEADER, remedy: str | None = None) -> None:
         super().__init__(reason, field=field, remedy=remedy or _REMEDY, status=403)
+
+
+class Outlived(PermanentError):
+    """A key that counts no more signed the message: its sender before that, or who has the key now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, field=SIGNATURE_HEADER, remedy=_RENEW, status=403)
 
 
 class Authority:
@@ -32,7 +44,7 @@ class Authority:
     def of_event(self, envelope: Envelope, headers: Mapping[str, Any]) -> str | None:
         """The publisher's name; ``None`` for a finding, which needs no signature.
 
-        Raises ``Forged``, or ``UnknownKey`` where the key may still arrive.
+        Raises ``Forged``, ``Outlived``, or ``UnknownKey`` where the key may still arrive.
         """
         publisher = PUBLISHERS.get(envelope.type)
         if publisher is None:
@@ -43,7 +55,7 @@ class Authority:
         return identity.name
 
     def of_command(self, command: Command, envelope: Envelope, headers: Mapping[str, Any]) -> str:
-        """The signer's name: the gateway's, or the principal's own. Raises ``Forged`` or ``UnknownKey``."""
+        """The signer's name: the gateway's, or the principal's own. Raises as ``of_event``."""
         identity = self._verified(envelope, headers)
         principal = command.principal
         if identity.kind == "service":
@@ -78,5 +90,7 @@ class Authority:
                 type=envelope.type,
                 digest=envelope.digest,
             )
+        except RevokedKey as error:
+            raise Outlived(error.reason) from error
         except PermanentError as error:
             raise Forged(error.reason, field=error.field or SIGNATURE_HEADER, remedy=error.remedy) from error

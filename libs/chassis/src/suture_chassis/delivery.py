@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from suture_contracts.base import Message
 
 from suture_chassis import cloudevents
-from suture_chassis.authority import Authority, Forged
+from suture_chassis.authority import Authority, Forged, Outlived
 from suture_chassis.cloudevents import Envelope
 from suture_chassis.errors import PermanentError, TemporaryError
 from suture_chassis.failures import Failures, attempts, next_delay, original_key
@@ -101,6 +101,8 @@ class Delivery(ABC):
             if isinstance(error, Forged):
                 self._metrics.forged(kind)
                 self._log.warning("message_forged", type=kind, reason=error.reason)
+            if isinstance(error, Outlived):
+                self._metrics.outlived(kind)
             return await self._bury(message, kind, error)
         except Exception as error:
             known = isinstance(error, TemporaryError)

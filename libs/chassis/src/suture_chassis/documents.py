@@ -130,6 +130,18 @@ class Documents:
             count += len(due)
         return count
 
+    async def send_again(self, keyid: str, since: int) -> int:
+        """Publish again what any instance wrote from ``since`` (µs) and signed by that key; says how many."""
+        if not self._has_events:
+            return 0
+        count = 0
+        async for document in self._collection.find({"outbox.at": {"$gte": since}}, {"outbox": 1}):
+            entries = [Entry.of(stored) for stored in document["outbox"]]
+            due = [entry for entry in entries if entry.signature.startswith(f"{keyid}:")]
+            await self._outbox.publish(due)
+            count += len(due)
+        return count
+
     def close(self) -> None:
         for task in self._settling:
             task.cancel()

@@ -37,6 +37,12 @@ class Metrics:
             ["type"],
             registry=registry,
         )
+        self._outlived = Counter(
+            "suture_outlived",
+            "Messages signed by a key that was revoked or outlived.",
+            ["type"],
+            registry=registry,
+        )
         self._commands = Counter(
             "suture_commands", "Commands answered, by HTTP status.", ["type", "status"], registry=registry
         )
@@ -63,6 +69,7 @@ class Metrics:
         for message_type in message_types:
             self._dead.labels(message_type)
             self._forged.labels(message_type)
+            self._outlived.labels(message_type)
 
     def handled(self, message_type: str, result: Result, seconds: float) -> None:
         # labels() takes a lock and builds a key each time: its result is kept. Types come from the topology,
@@ -84,6 +91,9 @@ class Metrics:
 
     def forged(self, message_type: str) -> None:
         self._forged.labels(message_type).inc()
+
+    def outlived(self, message_type: str) -> None:
+        self._outlived.labels(message_type).inc()
 
     def answered(self, message_type: str, status: int) -> None:
         self._commands.labels(message_type, str(status)).inc()

@@ -14,7 +14,7 @@ from suture_contracts.topology import EVENTS_EXCHANGE
 
 from suture_chassis import cloudevents
 from suture_chassis.clock import Clock
-from suture_chassis.custody import Signer, sign_message
+from suture_chassis.custody import Signer, TrustStore, sign_again, sign_message
 from suture_chassis.errors import PermanentError
 from suture_chassis.messages import Received
 from suture_chassis.publisher import Outgoing, Publisher
@@ -52,20 +52,28 @@ class Entry:
     def of(cls, stored: dict[str, Any]) -> Entry:
         return cls(**{name: stored[name] for name in cls.__slots__})
 
-    def outgoing(self) -> Outgoing:
-        return Outgoing(EVENTS_EXCHANGE, self.type, self.body, self.headers, self.id)
+    @property
+    def signature(self) -> str:
+        return str(self.headers.get(SIGNATURE_HEADER) or "")
 
 
 class Outbox:
     """Makes entries, publishes them, and knows the lowest time that is not yet confirmed."""
 
     def __init__(
-        self, service: str, instance: str, signer: Signer, publisher: Publisher, telemetry: Telemetry
+        self,
+        service: str,
+        instance: str,
+        signer: Signer,
+        trust: TrustStore,
+        publisher: Publisher,
+        telemetry: Telemetry,
     ) -> None:
         self.instance = instance
         self.clock = Clock()
         self._source = f"suture/{service}"
         self._signer = signer
+        self._trust = trust
         self._publisher = publisher
         self._telemetry = telemetry
         self._pending: set[int] = set()
@@ -98,12 +106,31 @@ class Outbox:
         return entries
 
     async def publish(self, entries: Sequence[Entry]) -> None:
-        """Publish until confirmed, in order of confirmation; then the watermark may pass them."""
+        """Publish until confirmed, in order of confirmation; then the watermark may pass them.
+
+        What an earlier key of this service signed is signed again: that key may be revoked by now.
+        """
         if len(entries) == 1:
-            await self._publisher.publish_until_confirmed(entries[0].outgoing())
+            await self._publisher.publish_until_confirmed(self._outgoing(entries[0]))
         elif entries:
-            await asyncio.gather(*(self._publisher.publish_until_confirmed(e.outgoing()) for e in entries))
+            outgoing = [self._outgoing(entry) for entry in entries]
+            await asyncio.gather(*map(self._publisher.publish_until_confirmed, outgoing))
         self.release(entry.at for entry in entries if entry.by == self.instance)
+
+    def _outgoing(self, entry: Entry) -> Outgoing:
+        headers = entry.headers
+        if not entry.signature.startswith(self._signer.keyid):
+            again = sign_again(
+                self._signer,
+                self._trust,
+                entry.signature,
+                id=entry.id,
+                source=self._source,
+                type=entry.type,
+                digest=ids.sha256(entry.body),
+            )
+            headers = {**headers, SIGNATURE_HEADER: again}
+        return Outgoing(EVENTS_EXCHANGE, entry.type, entry.body, headers, entry.id)
 
     def _entry(self, document_id: str, event: Event, cause: Received[Any] | None) -> Entry:
         body = event.model_dump_json().encode()

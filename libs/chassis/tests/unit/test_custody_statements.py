@@ -23,6 +23,7 @@ from suture_chassis.custody import (
     message_pae,
     pae,
     seal,
+    sign_again,
     sign_message,
     unseal,
     verify_message,
@@ -244,3 +245,23 @@ def test_a_message_s_signature_does_not_count_for_a_statement(trust: TrustStore)
 @given(st.tuples(st.text(), st.binary()), st.tuples(st.text(), st.binary()))
 def test_no_two_messages_share_an_encoding(one: tuple[str, bytes], other: tuple[str, bytes]) -> None:
     assert (pae(*one) == pae(*other)) == (one == other)
+
+
+def test_only_what_a_key_of_the_same_service_signed_is_signed_again(trust: TrustStore, path: Path) -> None:
+    message = {"id": "1", "source": "suture/validator", "type": "script.validated", "digest": DIGEST}
+    new = Signer.new("validator")
+    TrustStore.add(path, TrustedKey.of(new))
+    trust = TrustStore.load(path)
+    own = sign_message(VALIDATOR, **message)
+    TrustStore.revoke(path, VALIDATOR.keyid)
+    again = sign_again(new, TrustStore.load(path), own, **message)
+    assert verify_message(TrustStore.load(path), again, **message).keyid == new.keyid
+    for header in (
+        sign_message(APPROVER, **message),
+        sign_message(STRANGER, **message),
+        sign_message(PERSON, **message),
+        sign_message(VALIDATOR, **{**message, "digest": OTHER}),
+        own[:-6],
+        "",
+    ):
+        assert sign_again(new, trust, header, **message) == header

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from suture_chassis.clock import Clock
-from suture_chassis.custody import Signer
+from suture_chassis.custody import Signer, TrustedKey, TrustStore
 from suture_chassis.errors import PermanentError
 from suture_chassis.metrics import Metrics
 from suture_chassis.outbox import Entry, Outbox
@@ -19,9 +21,12 @@ async def _nothing(_: object) -> None:
 
 
 @pytest.fixture
-def outbox() -> Outbox:
+def outbox(tmp_path: Path) -> Outbox:
     publisher = Publisher(Metrics("analyzer").confirmed, _nothing)
-    return Outbox("analyzer", "0", Signer.new("analyzer"), publisher, Telemetry("analyzer"))
+    signer = Signer.new("analyzer")
+    TrustStore.add(tmp_path / "trust.json", TrustedKey.of(signer))
+    trust = TrustStore.load(tmp_path / "trust.json")
+    return Outbox("analyzer", "0", signer, trust, publisher, Telemetry("analyzer"))
 
 
 def analyzed(sequence: int = 0) -> RcaAnalyzed:
@@ -59,7 +64,7 @@ def test_an_entry_is_the_signed_event_and_comes_back_from_the_store(outbox: Outb
     assert entry.id == str(ids.event_id("a", "rca.analyzed", 3))
     assert RcaAnalyzed.model_validate_json(entry.body) == analyzed(3)
     assert Entry.of(entry.stored()) == entry
-    assert entry.outgoing().headers["cloudEvents_id"] == entry.id
+    assert entry.headers["cloudEvents_id"] == entry.id
 
 
 def test_an_event_that_would_be_too_large_is_refused(outbox: Outbox) -> None:

@@ -64,6 +64,27 @@ def verify_message(
     return trust.verify(keyid, _identified(id, source, type, digest), _signature(encoded), at)
 
 
+def sign_again(
+    signer: Signer, trust: TrustStore, header: str, *, id: str, source: str, type: str, digest: str
+) -> str:
+    """The header by the holder's current key, where an earlier key of the same service made it.
+
+    Anything else comes back as it is: what somebody put into the store is not signed for them. Raises
+    ``TemporaryError`` while the trust store cannot be read.
+    """
+    keyid, _, encoded = header.rpartition(":")
+    if keyid == signer.keyid:
+        return header
+    try:
+        signature = _signature(encoded)
+    except InvalidSignature:
+        return header
+    holder = trust.holder(keyid, _identified(id, source, type, digest), signature)
+    if holder is None or (holder.kind, holder.name) != ("service", signer.name):
+        return header
+    return sign_message(signer, id=id, source=source, type=type, digest=digest)
+
+
 def _identified(id: str, source: str, type: str, digest: str) -> bytes:
     # Each part with its length: no other id and source can give the same bytes.
     return message_pae(type, f"{len(source)} {source} {len(id)} {id} {digest}".encode())

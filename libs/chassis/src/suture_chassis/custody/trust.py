@@ -98,6 +98,32 @@ class TrustStore:
             ) from None
         return loaded.identity
 
+    def holder(self, keyid: str, data: bytes, signature: bytes) -> Identity | None:
+        """Whose key made the signature, whatever became of that key; ``None``: none that is known here.
+
+        It tells where bytes come from, never that they count. Raises ``TemporaryError``.
+        """
+        self._refresh()
+        loaded = self._keys.get(keyid)
+        if loaded is None:
+            return None
+        try:
+            loaded.key.verify(signature, data)
+        except _BadSignature:
+            return None
+        return loaded.identity
+
+    def ended(self, service: str) -> dict[str, datetime]:
+        """The keys of a service that were revoked or outlived, and since when. Raises ``TemporaryError``."""
+        self._refresh()
+        ends = {
+            keyid: min(loaded.entry.not_after, loaded.entry.revoked_at or loaded.entry.not_after)
+            for keyid, loaded in self._keys.items()
+            if (loaded.entry.kind, loaded.entry.name) == ("service", service)
+        }
+        now = datetime.now(UTC)
+        return {keyid: end for keyid, end in ends.items() if end <= now}
+
     def _refresh(self) -> None:
         now = time.monotonic()
         if now - self._checked < CHECK_SECONDS:
