@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from suture_contracts.events import ModelUse, Origin
-from suture_generation.providers import BudgetSpent, ModelError
+from suture_generation.providers import ModelError
 
 _MOST_MODELS = 50
 _PARTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -50,8 +50,9 @@ class Metrics:
         self._known: dict[tuple[str, str, Origin], tuple[Counter, Histogram]] = {}
 
     def expect(self, provider: str, model: str) -> None:
-        """Count its spent budgets from 0: an alert on an increase misses a counter that begins at 1."""
-        self._model_failures.labels(provider, self._bounded(model), BudgetSpent.__name__)
+        """Count its failures from 0: an alert on an increase misses the first of a counter that begins at 1."""
+        for error in (*_kinds(ModelError), TimeoutError):
+            self._model_failures.labels(provider, self._bounded(model), error.__name__)
 
     def generated(self, origin: Origin, parts: dict[str, float], use: ModelUse | None) -> None:
         labels = (use.provider, self._bounded(use.model), origin) if use else ("none", "none", origin)
@@ -91,3 +92,8 @@ class Metrics:
                 return "other"
             self._models.add(model)
         return model
+
+
+def _kinds(error: type[ModelError]) -> list[type[ModelError]]:
+    """The error and all kinds of it."""
+    return [error, *(each for below in error.__subclasses__() for each in _kinds(below))]
