@@ -265,7 +265,10 @@ class ScriptLapsed(RemediationEvent):
 
 
 class ExecutionRefused(RemediationEvent):
-    """What was approved does not run: the verdict's or the approval's key was revoked or expired since."""
+    """What was approved, or to be rehearsed, does not run: a key was revoked or expired since it signed.
+
+    The key is the verdict's or the approval's. Of a rehearsal ``approval_id`` is that of its revision.
+    """
 
     TYPE: ClassVar[str] = "execution.refused"
 

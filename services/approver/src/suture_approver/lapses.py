@@ -11,6 +11,9 @@ from suture_contracts.events import ExecutionRefused
 from suture_approver.case import Document, lapse
 from suture_approver.service import Approver
 
+_STANDING = ("awaiting_rehearsal", "awaiting_approval", "approved")
+"""The states that rest on the verdict; a rehearsal may be refused when approvers were asked without it."""
+
 
 class Lapses:
     """Ends an approval whose verdict was signed by a key that was revoked or expired since.
@@ -23,12 +26,12 @@ class Lapses:
         self._approver = approver
 
     async def take_refusal(self, received: Received[ExecutionRefused]) -> None:
-        """The executor met it; a refusal of an approval that was superseded changes nothing."""
+        """The executor met it, in a rehearsal or a run; a refusal of what was superseded changes nothing."""
         refused = received.message
         document = await self._approver.record.find({"_id": str(refused.script_id)})
         if document is None or document["approval_id"] != str(refused.approval_id):
             return
-        if document["state"] == "approved":
+        if document["state"] in _STANDING:
             await self.end(document, refused.reason, received.caused(), received)
 
     async def end(

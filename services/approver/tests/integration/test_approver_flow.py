@@ -14,9 +14,11 @@ from suture_contracts import ids
 from suture_contracts.custody import APPROVAL, Approval
 from suture_contracts.events import (
     ApprovalRequested,
+    ExecutionRefused,
     RehearsalRequested,
     ScriptApproved,
     ScriptDenied,
+    ScriptLapsed,
     ScriptValidated,
 )
 from suture_contracts.target import Target
@@ -160,6 +162,32 @@ async def test_what_is_not_sure_is_rehearsed_first_and_approvers_see_what_it_bro
         assert (asked.rehearsal.outcome, asked.rights) == ("passed", ("write /etc/orders/database.conf",))
         assert (asked.notify_only, asked.approvers_required) == (False, 1)
         assert await state_of(service, validated) == "awaiting_approval"
+
+
+async def test_a_rehearsal_that_is_refused_for_its_verdict_asks_for_a_new_one_at_once(
+    wire: Wire, an_approver: Any, neighbours: Any
+) -> None:
+    async with an_approver() as service:
+        validated = neighbours.validated(complexity="high")
+        await wire.publish(validated, as_="validator")
+        await wire.expect(RehearsalRequested)
+        refused = ExecutionRefused(
+            remediation_id=validated.remediation_id,
+            sequence=0,
+            causation_id="1",
+            causation_digest="0" * 64,
+            approval_id=ids.approval_id(validated.script.script_id, 1),
+            script_id=validated.script.script_id,
+            revision=1,
+            reason="the key was revoked",
+        )
+        await wire.publish(refused, as_="executor")
+        assert (await wire.expect(ScriptLapsed)).revision == 1
+        assert await state_of(service, validated) == "lapsed"
+        anew = neighbours.validated(validated.remediation_id, revision=2, complexity="high")
+        await wire.publish(anew, as_="validator")
+        assert (await wire.expect(RehearsalRequested)).script.revision == 2
+    assert not wire.seen(ApprovalRequested)
 
 
 async def test_a_rehearsal_that_no_one_answers_does_not_keep_approvers_from_being_asked(

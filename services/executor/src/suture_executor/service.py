@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from suture_chassis.custody import RevokedKey, Signer, TrustStore
 from suture_chassis.documents import Documents, Written
@@ -54,7 +55,8 @@ class Executor:
         try:
             granted = custody.grant(received.message, self._trust)
         except RevokedKey as error:
-            await self._refuse(received, error.reason)
+            approved = received.message
+            await self._refuse(received, approved.approval_id, approved.approval_id, error.reason)
             return
         custody.check_opening(granted.approval, self._now())
         id = ids.execution_id(granted.approval.approval_id)
@@ -78,22 +80,36 @@ class Executor:
                 remedy="have the script approved again",
             )
 
-    async def _refuse(self, received: Received[ScriptApproved], reason: str) -> None:
-        approved = received.message
+    async def _refuse(
+        self,
+        received: Received[ScriptApproved] | Received[RehearsalRequested],
+        id: UUID,
+        approval_id: UUID,
+        reason: str,
+    ) -> None:
+        """``id`` is of what is refused: of the approval, or of the rehearsal that comes before it."""
+        message = received.message
         refused = ExecutionRefused(
-            remediation_id=approved.remediation_id,
+            remediation_id=message.remediation_id,
             sequence=0,
             **received.caused(),
-            approval_id=approved.approval_id,
-            script_id=approved.script.script_id,
-            revision=approved.script.revision,
+            approval_id=approval_id,
+            script_id=message.script.script_id,
+            revision=message.script.revision,
             reason=reason[:20_000],
         )
-        document = {"_id": str(approved.approval_id), "state": "refused", "reason": reason, "at": self._now()}
+        document = {"_id": str(id), "state": "refused", "reason": reason, "at": self._now()}
         await self._refusals.insert(document, events=(refused,), cause=received)
 
     async def take_rehearsal(self, received: Received[RehearsalRequested]) -> None:
-        found = custody.rehearsable(received.message, self._trust)
+        """Verify the verdict and rehearse; a key that was revoked since is told as by ``take_approval``."""
+        asked = received.message
+        try:
+            found = custody.rehearsable(asked, self._trust)
+        except RevokedKey as error:
+            approval_id = ids.approval_id(asked.script.script_id, asked.script.revision)
+            await self._refuse(received, asked.rehearsal_id, approval_id, error.reason)
+            return
         document = executions.of_rehearsal(received, found, self._instance)
         if self._driver.for_agents(document):
             document["statements"] = executions.statements(received.message)

@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import pytest
 from suture_chassis.custody import TrustStore
+from suture_contracts import ids
 from suture_contracts.base import Principal
 from suture_contracts.commands import CheckTarget, ListTargets, RegisterTarget, RemoveTarget
 from suture_contracts.events import (
     ExecutionCompleted,
     ExecutionRefused,
+    RehearsalCompleted,
     TargetRegistered,
     TargetRemoved,
     TargetUpdated,
@@ -55,6 +57,21 @@ async def test_a_verdict_whose_key_was_revoked_is_told_to_the_approver_and_does_
     assert "of validator is revoked" in refused.reason
     assert not world.wire.seen(ExecutionCompleted)
     assert not world.config.exists()
+    assert await world.wire.dead_letters() == []
+
+
+async def test_a_rehearsal_whose_verdicts_key_was_revoked_is_told_to_the_approver_at_once(
+    world, executor
+) -> None:
+    rehearsal = world.rehearsal(world.document())
+    TrustStore.revoke(world.trust.file, world.trust.signer("validator").keyid)
+    await asyncio.sleep(1.1)
+    for _ in range(2):
+        await world.wire.publish(rehearsal, as_="approver", id="rehearsal")
+    refused = await world.wire.expect(ExecutionRefused)
+    assert refused.approval_id == ids.approval_id(rehearsal.script.script_id, 1)
+    assert "of validator is revoked" in refused.reason
+    assert not world.wire.seen(RehearsalCompleted)
     assert await world.wire.dead_letters() == []
 
 
