@@ -149,6 +149,10 @@ class Service:
         """Serve until SIGTERM or SIGINT; exits non-zero when it could not start or lost the broker."""
         run_until_stopped(self)
 
+    def retired(self) -> dict[str, float]:
+        """The other instances that no longer beat, and for how many seconds: see ``Retired``."""
+        return self._retired.retired()
+
     @property
     def broker_connected(self) -> bool:
         return self._consumers.connected

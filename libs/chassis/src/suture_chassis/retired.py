@@ -36,28 +36,35 @@ class Retired:
         self._instance = instance
         self._seconds = seconds
         self._log = log
-        self._since: dict[str, tuple[int, float]] = {}
+        self._quiet: dict[str, tuple[int, float]] = {}
+        self._looked = float("inf")
+
+    def retired(self) -> dict[str, float]:
+        """Who counts as retired since the last look, and for how many seconds no beat was seen of each."""
+        return {id: quiet for id, (_, quiet) in self._quiet.items() if quiet >= self._seconds}
 
     async def watch(self, collections: list[Documents]) -> None:
         """Look now and then; runs until cancelled."""
         while True:
             await asyncio.sleep(self._seconds / LOOKS)
             try:
-                for mark in await self._silent():
-                    await self._sweep(mark, collections)
+                for mark in await self._look():
+                    if not mark.get("swept") and mark["_id"] in self.retired():
+                        await self._sweep(mark, collections)
             except (PyMongoError, TemporaryError) as error:
                 self._log.warning("retired_not_swept", error=repr(error))
 
-    async def _silent(self) -> list[dict[str, Any]]:
-        """The watermarks whose beat has not changed for long, and that were not swept since."""
-        others = {"_id": {"$ne": self._instance}, "swept": {"$ne": True}}
-        marks = await self._collection.find(others).to_list()
+    async def _look(self) -> list[dict[str, Any]]:
+        """The watermarks of the others; counts how long each has not beaten."""
+        marks = await self._collection.find({"_id": {"$ne": self._instance}}).to_list()
         now = time.monotonic()
-        known, self._since = self._since, {}
+        # While the store could not be read nobody was seen to be silent: perhaps nobody could beat either.
+        passed = min(max(now - self._looked, 0.0), 2 * self._seconds / LOOKS)
+        known, self._quiet, self._looked = self._quiet, {}, now
         for mark in marks:
-            beat, since = known.get(mark["_id"], (None, now))
-            self._since[mark["_id"]] = (_beat(mark), since if beat == _beat(mark) else now)
-        return [mark for mark in marks if now - self._since[mark["_id"]][1] >= self._seconds]
+            beat, quiet = known.get(mark["_id"], (None, 0.0))
+            self._quiet[mark["_id"]] = (_beat(mark), quiet + passed if beat == _beat(mark) else 0.0)
+        return marks
 
     async def _sweep(self, mark: dict[str, Any], collections: list[Documents]) -> None:
         count = 0

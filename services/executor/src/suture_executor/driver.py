@@ -203,7 +203,8 @@ class Driver:
 
     async def _move(self, document: Document, change: dict[str, Any], events: list[Event]) -> None:
         before = document.get("before", document)
-        guard = {name: before[name] for name in ("state", "sequence")}
+        # Of another instance by now: that one writes what comes next.
+        guard = {name: before[name] for name in ("state", "sequence")} | {"instance": document["instance"]}
         await self._documents.update(document["_id"], guard=guard, change={"$set": change}, events=events)
         document.update(change)
         document.pop("before", None)

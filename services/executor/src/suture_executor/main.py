@@ -45,6 +45,7 @@ from suture_executor.service import Executor
 from suture_executor.starts import Starts
 from suture_executor.stops import Stops
 from suture_executor.switch import Switch
+from suture_executor.takeover import Takeover
 from suture_executor.targets import Targets
 
 _SWITCH: set[Role] = {"operator", "supervisor", "admin"}
@@ -64,6 +65,12 @@ class Settings(ChassisSettings):
         ge=0,
         le=86_400,
         description="How long an agent whose lease lapsed may take to come back",
+    )
+    executor_lost_after_seconds: float = Field(
+        default=3_600.0,
+        gt=0,
+        le=604_800,
+        description="How long an executor may be away before runs that only it can see count as lost",
     )
     executor_scan_seconds: float = Field(
         default=3.0, gt=0, le=300, description="How often the store is looked at"
@@ -104,11 +111,14 @@ def build(settings: Settings, sandbox: Sandbox | None = None) -> Service:
     metrics = Metrics(service.metrics.registry)
     concurrency = settings.executor_concurrency
     driver = Driver(documents, begun, targets, stops, locks, runs, service.signer, log, metrics, concurrency)
-    reconciler = Reconciler(collection, driver, targets, stops, instance, log, settings.executor_scan_seconds)
+    lost_after = settings.executor_lost_after_seconds
+    takeover = Takeover(documents, collection, begun, sandboxes, instance, service.retired, lost_after, log)
+    scan_seconds = settings.executor_scan_seconds
+    reconciler = Reconciler(collection, driver, targets, stops, takeover, instance, log, scan_seconds)
     metrics.watch_at_work(lambda: reconciler.at_work)
     switch = Switch(stops, runs, locks, reconciler, documents)
     start_requests, reports = store.documents("start_requests"), store.documents("agent_reports")
-    starts = Starts(documents, collection, start_requests, reports, targets, reconciler)
+    starts = Starts(documents, collection, start_requests, reports, targets, reconciler, instance)
     refusals = store.documents("execution_refusals")
     executor = Executor(
         documents, refusals, starts, driver, reconciler, service.signer, service.trust, instance

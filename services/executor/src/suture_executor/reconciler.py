@@ -14,6 +14,7 @@ from suture_executor import domain
 from suture_executor.driver import Driver
 from suture_executor.executions import Document, utc_now
 from suture_executor.stops import Stops
+from suture_executor.takeover import Takeover
 from suture_executor.targets import Targets
 
 _MOST_AT_ONCE = 1_000
@@ -28,6 +29,7 @@ class Reconciler:
         driver: Driver,
         targets: Targets,
         stops: Stops,
+        takeover: Takeover,
         instance: str,
         log: FilteringBoundLogger,
         scan_seconds: float,
@@ -36,6 +38,7 @@ class Reconciler:
         self._driver = driver
         self._targets = targets
         self._stops = stops
+        self._takeover = takeover
         self._instance = instance
         self._log = log
         self._scan_seconds = scan_seconds
@@ -96,8 +99,9 @@ class Reconciler:
             await asyncio.sleep(1)
 
     async def scan(self) -> None:
-        """Take on all of this instance's executions that are not at their end."""
+        """Take on all of this instance's executions that are not at their end, and a retired one's."""
         await self._targets.refresh()
+        await self._takeover.scan()
         await self._drive_all({"state": {"$in": list(domain.ACTIVE)}})
         await self._drive_all({"state": "ready", "not_after": {"$lt": utc_now()}})
 

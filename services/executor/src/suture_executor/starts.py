@@ -29,6 +29,7 @@ class Starts:
         reports: Documents,
         targets: Targets,
         reconciler: Reconciler,
+        instance: str,
     ) -> None:
         self._documents = documents
         self._collection = collection
@@ -36,6 +37,7 @@ class Starts:
         self._reports = reports
         self._targets = targets
         self._reconciler = reconciler
+        self._instance = instance
 
     async def execute(self, received: Received[Execute]) -> Reply:
         """Start the script's execution, or as soon as it is approved. Asked again, it is the same start."""
@@ -86,12 +88,12 @@ class Starts:
         principal = request["principal"]
         self._check_owner(ready, principal["role"], principal["id"])
         try:
-            await self._documents.update(
-                ready["_id"], guard={"state": "ready"}, change={"$set": {"state": "queued"}}
-            )
+            # Who was asked runs it: the one that took the approval would drive it as well.
+            change = {"state": "queued", "instance": self._instance}
+            await self._documents.update(ready["_id"], guard={"state": "ready"}, change={"$set": change})
         except Conflict as conflict:
             return conflict.current
-        ready["state"] = "queued"
+        ready |= change
         self._reconciler.drive(ready, new=True)
         return ready
 

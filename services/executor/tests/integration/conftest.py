@@ -222,7 +222,10 @@ class Executor(subprocess.Popen[bytes]):
 
 @pytest.fixture
 def spawn(trust: Identities, tmp_path: Path) -> Iterator[Callable[..., Executor]]:
-    """Starts executors on one state folder; arguments are another program's than the executor's own."""
+    """Starts executors on one state folder; arguments are another program's than the executor's own.
+
+    Keyword arguments change the environment.
+    """
     started: list[Executor] = []
     environment = {
         **os.environ,
@@ -232,9 +235,9 @@ def spawn(trust: Identities, tmp_path: Path) -> Iterator[Callable[..., Executor]
         "SUTURE_LOG_LEVEL": "error",
     }
 
-    def start(*arguments: str) -> Executor:
+    def start(*arguments: str, **changes: str) -> Executor:
         command = [sys.executable, *(arguments or ("-m", "suture_executor"))]
-        started.append(Executor(command, env=environment))
+        started.append(Executor(command, env={**environment, **changes}))
         return started[-1]
 
     yield start

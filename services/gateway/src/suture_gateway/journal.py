@@ -25,6 +25,8 @@ _ATTEMPTS = 8
 # Under load a short wait lets more entries share a write. When idle, and where there are many, there is none.
 _FEW, _MANY = 4, 40
 _LINGER_SECONDS = 0.1
+LOOK_SECONDS = 3.0
+"""How often an idle journal looks for what other gateways wrote: they may not be there to fold it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,15 +71,26 @@ class Journal:
         await done
 
     async def run(self) -> None:
-        """Write what waits, batch by batch; runs until cancelled."""
+        """Write what waits, batch by batch; look for what others wrote. Runs until cancelled."""
         busy = False
         while True:
-            await self._work.wait()
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._work.wait()
+            except TimeoutError:
+                await self._look()
+                continue
             if busy:
                 await asyncio.sleep(_LINGER_SECONDS)
             batch = self._next_batch()
             busy = _FEW <= len(batch) < _MANY
             await self._record(batch)
+
+    async def _look(self) -> None:
+        try:
+            await self._find_head()
+        except (PyMongoError, TemporaryError):
+            self._head = None
 
     def _next_batch(self) -> list[_Waiting]:
         size = count = 0

@@ -17,6 +17,7 @@ import pytest
 from suture_chassis.custody import message_pae
 from suture_chassis.custody.audit import HEAD_TYPE, Audit, JournalEntry, SignedHead
 from suture_chassis.custody.chain import Head
+from suture_chassis.messages import Received
 from suture_contracts import ids
 from suture_contracts.base import Event
 from suture_contracts.examples import example
@@ -25,6 +26,7 @@ from suture_gateway import projection
 from suture_gateway.change import merge
 from suture_gateway.entries import Entries
 from suture_gateway.fold import fold
+from suture_gateway.journal import Journal
 
 
 async def entries_of(stored: Any) -> list[dict[str, Any]]:
@@ -253,6 +255,27 @@ async def test_an_entry_that_a_crash_left_unfolded_is_folded_at_the_next_start(
     await stored["gateway_positions"].delete_many({})
     async with run_gateway(gateway_settings):
         assert await eventually(is_folded) == before
+
+
+async def test_what_a_gateway_journalled_that_died_for_good_is_folded_by_an_idle_one(
+    gateway: Any, wire: Any, stored: Any, eventually: Any
+) -> None:
+    async def dead(*_: object) -> None:
+        """It died before it folded."""
+
+    journal = Journal(Entries(stored["journal"]), lambda *_: None, dead)
+    writing = asyncio.create_task(journal.run())
+    event = finding(1)
+    body = event.model_dump_json().encode()
+    await journal.append(
+        Received(event, "1", "detector", event.TYPE, body, ids.sha256(body), None, 0, datetime.now(UTC))
+    )
+    writing.cancel()
+
+    async def is_folded() -> Any:
+        return await stored["remediations"].find_one({"_id": str(ids.remediation_id("detector", "1"))})
+
+    await eventually(is_folded)
 
 
 async def test_two_gateways_write_one_chain(

@@ -50,7 +50,7 @@ class Metrics:
         self._known: dict[tuple[str, str, Origin], tuple[Counter, Histogram]] = {}
 
     def expect(self, provider: str, model: str) -> None:
-        """Count its failures from 0: an alert on an increase misses the first of a counter that begins at 1."""
+        """Count its failures from 0: an alert on an increase misses a counter that begins at 1."""
         for error in (*_kinds(ModelError), TimeoutError):
             self._model_failures.labels(provider, self._bounded(model), error.__name__)
 
