@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -16,6 +16,8 @@ from suture_chassis.errors import TemporaryError
 
 UNDER_WAY = timedelta(days=1)
 """How long before its key ended a message may have been sent that nobody has taken yet."""
+LONG_AGO = timedelta(days=30)
+"""A key that ended before that is let be: an instance that is new would look through all since then."""
 LOOK_SECONDS = 5.0
 
 
@@ -59,7 +61,8 @@ class Renewed:
         if self._done is None:
             mark = await self._collection.find_one({"_id": self._instance}, {"sent_again": 1})
             self._done = set((mark or {}).get("sent_again", ()))
-        for keyid in ended.keys() - self._done:
+        recent = {keyid for keyid, end in ended.items() if datetime.now(UTC) - end < LONG_AGO}
+        for keyid in recent - self._done:
             since = int((ended[keyid] - UNDER_WAY).timestamp() * 1_000_000)
             count = 0
             for documents in collections:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -170,6 +171,24 @@ class World:
     async def run(self, approved: ScriptApproved) -> ExecutionCompleted:
         await self.wire.publish(approved, as_="approver")
         return await self.completed(approved)
+
+    def logging(self, path: Path, *, before: str = "sleep 1; ", target: str = "app") -> ScriptApproved:
+        """An approval for a script that writes a line each time that it runs."""
+        body, verify = f"{before}echo run >> {path}", f"test -s {path}"
+        return self.approved(self.document(body, writes=(str(path),), verify=verify, targets=(target,)))
+
+    async def dies(self, process: subprocess.Popen[bytes], step: int) -> bool:
+        """Whether it died before it had long done everything, which is ``step`` executions."""
+        since = None
+        async with asyncio.timeout(60):
+            while process.poll() is None:
+                ended = {event.json["remediation_id"] for event in self.wire.seen(ExecutionCompleted)}
+                if len(ended) == step:
+                    since = since or time.monotonic()
+                    if time.monotonic() - since > 2:
+                        return False
+                await asyncio.sleep(0.05)
+        return True
 
     async def completed(self, approved: ScriptApproved) -> ExecutionCompleted:
         return await self.wire.expect(ExecutionCompleted, remediation_id=approved.remediation_id, timeout=30)

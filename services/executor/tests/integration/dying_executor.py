@@ -3,8 +3,6 @@
 Usage: dying_executor.py N ARMED. Counts from when the file ARMED is there; lives on where there are fewer.
 """
 
-import os
-import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from suture_chassis.publisher import Publisher
 from suture_executor.locks import Locks
 from suture_executor.main import main
 from suture_sandbox.bubblewrap import BubblewrapSandbox
+from suture_testkit.dying import die_around
 
 CALLS = {
     Documents: ("insert", "update"),
@@ -20,29 +19,5 @@ CALLS = {
     Locks: ("_take_there", "_free"),
     BubblewrapSandbox: ("start", "result", "forget"),
 }
-fatal, armed = int(sys.argv[1]), Path(sys.argv[2])
-count = 0
-
-
-def point() -> None:
-    global count
-    if armed.exists():
-        count += 1
-        if count == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dying(call):
-    async def made(*arguments, **options):
-        point()
-        answer = await call(*arguments, **options)
-        point()
-        return answer
-
-    return made
-
-
-for kind, names in CALLS.items():
-    for name in names:
-        setattr(kind, name, dying(getattr(kind, name)))
+die_around(CALLS, int(sys.argv[1]), Path(sys.argv[2]).exists)
 main()

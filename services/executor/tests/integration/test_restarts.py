@@ -6,7 +6,6 @@ import asyncio
 import collections
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -86,16 +85,7 @@ async def test_killed_again_and_again_everything_ends_once(world, spawn, claims,
     for root in roots:
         root.mkdir()
         await world.registers(root.name, root)
-    pending = []
-    for root in roots:
-        path = root / "log"
-        document = world.document(
-            f"sleep 0.5; echo run >> {path}",
-            writes=(str(path),),
-            verify=f"test -s {path}",
-            targets=(root.name,),
-        )
-        pending.append(world.approved(document))
+    pending = [world.logging(root / "log", before="sleep 0.5; ", target=root.name) for root in roots]
     for number, approved in enumerate(pending):
         await world.wire.publish(approved, as_="approver")
         if number % 2:
@@ -125,10 +115,9 @@ async def test_an_executor_killed_at_any_write_is_followed_by_one_that_ends_it(
         step += 1
         first = spawn(str(DYING), str(2 * step - 1), str(armed))
         path = world.root / f"log-{step}"
-        body, verify = f"sleep 0.2; echo run >> {path}", f"test -s {path}"
-        approved = world.approved(world.document(body, writes=(str(path),), verify=verify))
+        approved = world.logging(path, before="sleep 0.2; ")
         await world.wire.publish(approved, as_="approver")
-        killed = await dies(first, world, step)
+        killed = await world.dies(first, step)
         second = spawn() if killed else first
         outcomes.append((await world.completed(approved)).outcome)
         assert path.read_text() == "run\n", step
@@ -141,17 +130,3 @@ async def test_an_executor_killed_at_any_write_is_followed_by_one_that_ends_it(
     assert set(outcomes) == {"succeeded"}
     assert step > 10
     assert not await world.wire.dead_letters()
-
-
-async def dies(process, world, step: int) -> bool:
-    """Whether it died before it had long done everything."""
-    since = None
-    async with asyncio.timeout(60):
-        while process.poll() is None:
-            ended = {event.json["remediation_id"] for event in world.wire.seen(ExecutionCompleted)}
-            if len(ended) == step:
-                since = since or time.monotonic()
-                if time.monotonic() - since > 2:
-                    return False
-            await asyncio.sleep(0.05)
-    return True

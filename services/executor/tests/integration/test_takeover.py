@@ -19,12 +19,6 @@ OTHER = {"SUTURE_INSTANCE": "1", "SUTURE_RETIRED_AFTER": "1.5"}
 pytestmark = pytest.mark.chaos
 
 
-def logging(world, path: Path, *, before: str = "sleep 1; ", target: str = "app"):
-    """An approval for a script that writes a line each time that it runs."""
-    body, verify = f"{before}echo run >> {path}", f"test -s {path}"
-    return world.approved(world.document(body, writes=(str(path),), verify=verify, targets=(target,)))
-
-
 async def test_of_two_executors_one_dies_for_good_and_the_other_ends_everything(
     world, spawn, claims, tmp_path
 ) -> None:
@@ -33,7 +27,7 @@ async def test_of_two_executors_one_dies_for_good_and_the_other_ends_everything(
     for root in roots:
         root.mkdir()
         await world.registers(root.name, root)
-    pending = [logging(world, root / "log", target=root.name) for root in roots]
+    pending = [world.logging(root / "log", target=root.name) for root in roots]
     for approved in pending:
         await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
@@ -63,9 +57,9 @@ async def test_one_that_dies_for_good_at_any_write_is_succeeded_by_another(
         step += 1
         first = spawn(str(DYING), str(2 * step - 1), str(armed), SUTURE_INSTANCE=f"first-{step}")
         path = world.root / f"log-{step}"
-        approved = logging(world, path, before="sleep 0.2; ")
+        approved = world.logging(path, before="sleep 0.2; ")
         await world.wire.publish(approved, as_="approver")
-        killed = await dies(first, world, step)
+        killed = await world.dies(first, step)
         second = spawn(**{**OTHER, "SUTURE_INSTANCE": f"second-{step}"})
         outcomes.append((await world.completed(approved)).outcome)
         assert path.read_text() == "run\n", step
@@ -87,7 +81,7 @@ async def test_what_runs_where_the_other_cannot_see_waits_until_it_counts_as_los
     first = spawn()
     await world.registers()
     seen = world.root / "log"
-    approved = logging(world, seen, before="sleep 1; ")
+    approved = world.logging(seen, before="sleep 1; ")
     await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
     await asyncio.sleep(0.5)
@@ -107,7 +101,7 @@ async def test_one_that_was_only_slow_finds_its_execution_taken_over(
     first = spawn()
     await world.registers()
     seen = world.root / "log"
-    approved = logging(world, seen, before="sleep 1; ")
+    approved = world.logging(seen, before="sleep 1; ")
     await world.wire.publish(approved, as_="approver")
     await world.wire.expect(ExecutionStarted)
     first.send_signal(signal.SIGSTOP)
@@ -121,17 +115,3 @@ async def test_one_that_was_only_slow_finds_its_execution_taken_over(
         (stored,) = await client[database]["executions"].find().to_list()
     assert (stored["instance"], stored["state"]) == ("1", "succeeded")
     assert len(claims()) == 1
-
-
-async def dies(process, world, step: int) -> bool:
-    """Whether it died before it had long done everything."""
-    since = None
-    async with asyncio.timeout(60):
-        while process.poll() is None:
-            ended = {event.json["remediation_id"] for event in world.wire.seen(ExecutionCompleted)}
-            if len(ended) == step:
-                since = since or time.monotonic()
-                if time.monotonic() - since > 2:
-                    return False
-            await asyncio.sleep(0.05)
-    return True
