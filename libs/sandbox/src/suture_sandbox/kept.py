@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -19,8 +20,13 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def home(path: Path) -> str:
-    """What names this state folder: made once, gone with it."""
+    """What names this state folder: made once, by whoever is first, and gone with it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        write_whole(path, uuid4().hex)
+        temporary = path.with_name(f"{path.name}.{uuid4().hex}")
+        write_whole(temporary, uuid4().hex)
+        with contextlib.suppress(FileExistsError):
+            # Not by renaming: two that start at once would each have a name of their own.
+            os.link(temporary, path)
+        temporary.unlink()
     return path.read_text()
