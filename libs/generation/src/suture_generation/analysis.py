@@ -91,18 +91,22 @@ class Templates:
         }
 
     def choose(self, finding: Finding, targets: Sequence[Target]) -> Template | None:
-        """The template whose keywords the finding names; one that can be filled before one that cannot."""
+        """The template whose keywords the finding names; one that can be filled before one that cannot.
+
+        Between equals, a registered cluster gets the manifest: its runner has no ``kubectl`` for a script.
+        """
         if finding.category not in self._keywords:
             return None
         kinds = (str(finding.facts.get(name, "")) for name in ("patch_type", "chaos_kind"))
         text = " ".join((finding.details, *finding.suggested_actions, *kinds))
-        best: tuple[tuple[bool, tuple[int, int], int], Template] | None = None
+        best: tuple[tuple[bool, tuple[int, int], bool, int], Template] | None = None
         for id, hits in sorted(self._keywords[finding.category].said(text).items()):
             template = self._by_category[finding.category][id]
             if not _suits(template, targets):
                 continue
             fills, required = self._fills(template, finding, targets)
-            rank = (fills, hits, required)
+            applied = bool(targets) and template.script_type == "kubernetes"
+            rank = (fills, hits, applied, required)
             if best is None or rank > best[0]:
                 best = (rank, template)
         return best[1] if best else None

@@ -12,6 +12,7 @@ from suture_generation.catalog import released_templates
 from suture_generation.errors import ParametersInvalid
 from suture_generation.keywords import Keywords
 from suture_generation.parameters import resolve_parameters
+from suture_generation.render import CompiledTemplate
 
 TEMPLATES = Templates(released_templates())
 FACTS = {
@@ -93,6 +94,79 @@ def test_a_keyword_is_said_in_any_of_its_forms(text: str) -> None:
 
 def test_words_that_only_begin_alike_are_not_the_same() -> None:
     assert Keywords([("port", "it"), ("lock", "it"), ("status", "it")]).said("portal locker state") == {}
+
+
+@pytest.mark.parametrize(
+    ("details", "facts", "expected"),
+    [
+        (
+            "HPA is stuck at its max replicas",
+            {"autoscaler": "cart", "autoscaler_minimum": 2, "autoscaler_maximum": 9},
+            "kubernetes-autoscaler-bounds-manifest",
+        ),
+        (
+            "pods are forbidden: exceeded quota",
+            {"resource_quota": "compute", "known_good_quota": {"pods": "20"}},
+            "kubernetes-resource-quota-manifest",
+        ),
+        (
+            "readiness probe failed: connection refused",
+            {"deployment": "cart", "container": "cart", "probe_port": 8080},
+            "kubernetes-probe-manifest",
+        ),
+        (
+            "the network policy only allows ingress from nobody",
+            {
+                "network_policy": "cart",
+                "known_good_pod_selector": {"matchLabels": {"app": "cart"}},
+                "known_good_policy_types": ["Ingress"],
+                "known_good_ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "shop"}}}]}],
+            },
+            "kubernetes-network-policy-manifest",
+        ),
+        (
+            "pods is forbidden: the service account cannot list them",
+            {
+                "role": "reader",
+                "known_good_rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}],
+            },
+            "kubernetes-role-rules-manifest",
+        ),
+        (
+            "the node selector matches no node",
+            {"deployment": "cart", "container": "cart", "known_good_node_selector": {"disk": "ssd"}},
+            "kubernetes-node-selector-manifest",
+        ),
+    ],
+)
+def test_a_registered_namespace_gets_a_manifest_where_its_facts_say_what_is_good(
+    details: str, facts: dict[str, Any], expected: str
+) -> None:
+    reach = {"namespace": "shop", "service_account": "suture-target", "image": "registry.example/script:1"}
+    shop = target(kind="kubernetes", facts=facts, reach=reach, allowed_types=["kubernetes", "bash"])
+    template = analyze_rca(rca("Kubernetes", details), (shop,), TEMPLATES).template
+    assert template is not None
+    assert template.id == expected
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"apiGroups": ["*"], "resources": ["pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["*"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]},
+        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]},
+    ],
+)
+def test_no_facts_make_a_role_that_may_do_everything(rule: dict[str, Any]) -> None:
+    facts = {"role": "reader", "known_good_rules": [rule]}
+    reach = {"namespace": "shop", "service_account": "suture-target", "image": "registry.example/script:1"}
+    shop = target(kind="kubernetes", facts=facts, reach=reach, allowed_types=["kubernetes"])
+    finding = analyze_rca(rca("Kubernetes", "forbidden: cannot list pods"), (shop,), TEMPLATES).finding
+    template = next(each for each in released_templates() if each.id == "kubernetes-role-rules-manifest")
+    known = resolve_parameters(template, finding, (shop,))
+    with pytest.raises(ParametersInvalid, match="rules"):
+        CompiledTemplate(template).render(known)
 
 
 def test_a_template_that_the_facts_fill_goes_before_one_with_more_keywords() -> None:

@@ -125,3 +125,21 @@ def test_the_runner_s_archive_starts_on_the_standard_library_alone(tmp_path: Pat
     done = subprocess.run(command, capture_output=True, env={}, check=False)
     assert b"KeyError" in done.stderr
     assert b"ModuleNotFoundError" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "is_so"),
+    [
+        ({"limits": {"memory": "1Gi"}}, {"limits": {"memory": "1024Mi"}}, True),
+        ({"hard": {"requests.cpu": "1500m", "pods": "9"}}, {"hard": {"requests.cpu": "1.5"}}, True),
+        ({"requests": {"cpu": "10m"}}, {"requests": {"cpu": "0.010"}}, True),
+        ({"limits": {"cpu": "1"}}, {"limits": {"cpu": 1}}, True),
+        ({"limits": {"memory": "1G"}}, {"limits": {"memory": "1Gi"}}, False),
+        ({"limits": {"memory": "none"}}, {"limits": {"memory": "nothing"}}, False),
+        ({"data": {"version": "1.0"}}, {"data": {"version": "1"}}, False),
+    ],
+)
+def test_an_amount_is_as_it_shall_be_however_it_is_written_and_nothing_else_is(
+    live: dict[str, Any], wanted: dict[str, Any], is_so: bool
+) -> None:
+    assert objects.contains({"spec": live}, {"spec": wanted}) is is_so

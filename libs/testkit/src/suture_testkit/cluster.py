@@ -30,6 +30,15 @@ RULES = [
     {"apiGroups": [""], "resources": ["services", "pods"], "verbs": ["*"]},
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["*"]},
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list"]},
+    {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": ["*"]},
+    {"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["*"]},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["*"]},
+    # Not all verbs: what it may not do itself, the server lets it give to nobody.
+    {
+        "apiGroups": ["rbac.authorization.k8s.io"],
+        "resources": ["roles"],
+        "verbs": ["create", "get", "patch", "update", "delete"],
+    },
 ]
 
 

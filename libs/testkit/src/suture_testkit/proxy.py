@@ -7,10 +7,14 @@ import contextlib
 
 
 class Proxy:
-    """TCP, byte for byte, until it is closed with all its connections."""
+    """TCP, byte for byte, until it is closed with all its connections.
 
-    def __init__(self, host: str, port: int) -> None:
+    ``delay``: for how many seconds it holds back whatever a client sends.
+    """
+
+    def __init__(self, host: str, port: int, delay: float = 0.0) -> None:
         self._to = (host, port)
+        self._delay = delay
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -29,11 +33,12 @@ class Proxy:
         there, back = await asyncio.open_connection(*self._to)
         self._writers += [writer, back]
         with contextlib.suppress(OSError):
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            await asyncio.gather(_pump(reader, back, self._delay), _pump(there, writer))
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float = 0.0) -> None:
     while data := await reader.read(65_536):
+        await asyncio.sleep(delay)
         writer.write(data)
         await writer.drain()
     writer.close()

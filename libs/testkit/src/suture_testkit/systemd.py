@@ -21,6 +21,18 @@ _START = """
 set -eu
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
+# On cgroup v1 it would add hierarchies to the machine's own folder, and make that read-only.
+if [ ! -e /sys/fs/cgroup/cgroup.procs ]; then
+    mkdir /run/cgroup
+    mount --rbind /sys/fs/cgroup /run/cgroup
+    mount -t tmpfs tmpfs /sys/fs/cgroup
+    for each in /run/cgroup/*/cgroup.procs; do
+        name=$(basename "$(dirname "$each")")
+        mkdir "/sys/fs/cgroup/$name"
+        mount --bind "/run/cgroup/$name" "/sys/fs/cgroup/$name"
+    done
+    umount -R /run/cgroup
+fi
 mount -t tmpfs tmpfs /etc/systemd
 mkdir /etc/systemd/system
 cp {units}/* /etc/systemd/system/

@@ -65,10 +65,17 @@ class Run:
         allowed = await network.api_server(self._cluster, reach)
         declared, hosts = await network.resolved(plan.egress if plan.mode != "rehearse" else ())
         runner = objects.runner_config_map()
-        await self._make("/api/v1", "configmaps", runner)
-        await self._make("/api/v1", "secrets", objects.plan_secret(plan, self._name, self._of_cluster()))
+        secret = objects.plan_secret(plan, self._name, self._of_cluster())
         policy = objects.network_policy(self._name, [*allowed, *declared])
-        await self._make("/apis/networking.k8s.io/v1", "networkpolicies", policy)
+        made_first = await asyncio.gather(
+            self._make("/api/v1", "configmaps", runner),
+            self._make("/api/v1", "secrets", secret),
+            self._make("/apis/networking.k8s.io/v1", "networkpolicies", policy),
+            return_exceptions=True,  # nothing is left on its way when this returns
+        )
+        for outcome in made_first:
+            if isinstance(outcome, BaseException):
+                raise outcome
         made = objects.job(plan, self._name, reach, runner["metadata"]["name"], hosts)
         self.asked = True
         await self._make("/apis/batch/v1", "jobs", made)
@@ -169,6 +176,7 @@ class Run:
     async def _make(self, version: str, resource: str, wanted: dict[str, Any]) -> None:
         try:
             await self._cluster.call("POST", self._path(version, resource), wanted)
+            return
         except Refused as refused:
             if refused.reason != "AlreadyExists":
                 raise Refused(refused.status, f"{wanted['kind']}: {refused}", refused.reason) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from suture_sandbox.runner.tree import hashed
 
@@ -26,6 +27,10 @@ _BOOKKEEPING = (
 )  # fmt: skip
 _BY_CONTROLLERS = ("deployment.kubernetes.io/revision",)
 _FIRST = ("ServiceAccount", "Secret", "ConfigMap", "Role", "RoleBinding", "Service")
+_AMOUNTS = frozenset({"requests", "limits", "hard"})
+"""Fields whose values are amounts: the server writes ``1024Mi`` as ``1Gi``."""
+_AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?(n|u|m||k|[MGTPE]|[KMGTPE]i)")
+_NANO = 10**9
 ABSENT = "absent"
 _MOST_DIFF = 19_000
 
@@ -71,15 +76,32 @@ def restored(before: Object, current: Object | None) -> Object:
     return item
 
 
-def contains(live: Any, wanted: Any) -> bool:
-    """Whether all that ``wanted`` says is so in ``live``; of a list, each item has its match."""
+def contains(live: Any, wanted: Any, amounts: bool = False) -> bool:
+    """Whether all that ``wanted`` says is so in ``live``; of a list, each item has its match.
+
+    With ``amounts`` both are of a field of amounts, which are equal however they are written.
+    """
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(
-            name in live and contains(live[name], value) for name, value in wanted.items()
+            name in live and contains(live[name], value, amounts or name in _AMOUNTS)
+            for name, value in wanted.items()
         )
     if isinstance(wanted, list):
         return isinstance(live, list) and all(any(contains(one, item) for one in live) for item in wanted)
-    return bool(live == wanted)
+    return bool(live == wanted or (amounts and _nano(live) == _nano(wanted) is not None))
+
+
+def _nano(amount: Any) -> int | None:
+    """A quantity of Kubernetes in billionths, ``None`` where it is none."""
+    match = _AMOUNT.fullmatch(str(amount))
+    if match is None:
+        return None
+    whole, part, unit = match.groups()
+    value = int(whole) * _NANO + int((part or "").ljust(9, "0"))
+    if unit in ("n", "u", "m"):
+        return int(value // 10 ** (9 - 3 * "num".index(unit)))
+    base = 1024 if unit.endswith("i") else 1000
+    return int(value * base ** " KMGTPE".index((unit or " ")[0].upper()))
 
 
 def diff(before: dict[str, Object | None], after: dict[str, Object | None]) -> str:
