@@ -79,6 +79,9 @@ def _judge(line: str, place: tuple[int, int], collector: Collector) -> None:
             collector.add(f"powershell.{rule['id']}", rule["severity"], message, rule["remedy"], place)
 
 
+_VERBS_OF_SC = ("stop", "delete", "config", "create", "failure", "start", "pause", "sdset")
+
+
 class _Walker:
     """Goes through the tree in the order of the text; variables hold what was assigned last."""
 
@@ -156,6 +159,8 @@ class _Walker:
             if elements.type == "command_elements":
                 for child in elements.named_children:
                     words += self._argument(child)
+        if name == "sc" and words[1:] and words[1].lower() in _VERBS_OF_SC:
+            words[0] = "sc"
         return words
 
     def _argument(self, child: Node) -> list[str]:
