@@ -169,7 +169,7 @@ class _Reader:
         definition = known.get("definition") or known.get("resource_definition")
         for one in items(definition) or ([definition] if definition is not None else []):
             if entries(one):
-                check_object(one, self.collector)
+                check_object(one, self.collector, self.budget)
 
     def _run(self, line: str, where: tuple[int, int]) -> None:
         analyse_bash(line, self.collector, self.budget, where, exact=False)

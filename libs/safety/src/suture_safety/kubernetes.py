@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suture_safety.amounts import job_spec, note_amounts
 from suture_safety.images import of_object
+from suture_safety.kubernetes_commands import dangerous_commands
 from suture_safety.pod_security import check_pod
 from suture_safety.yaml_reader import BrokenYaml, entries, items, place, read_documents, scalar
 
@@ -32,6 +33,7 @@ _CLUSTER_WIDE = frozenset(
     ClusterRole ClusterRoleBinding CustomResourceDefinition Namespace Node PersistentVolume StorageClass
     MutatingWebhookConfiguration ValidatingWebhookConfiguration APIService PriorityClass
     PersistentVolumeClaim CSIDriver RuntimeClass PodSecurityPolicy ValidatingAdmissionPolicy
+    CertificateSigningRequest FlowSchema PriorityLevelConfiguration IngressClass VolumeSnapshotClass
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 # What these change is in their objects and in the pods that follow from them: as they were, all is as it was.
@@ -42,6 +44,7 @@ _RESTORABLE = frozenset(
     """.split()  # noqa: SIM905 - as a list it fills the page
 )
 _WITHOUT_PODS = _CLUSTER_WIDE | _RESTORABLE
+_OF_THE_CLUSTER = ("kube-system", "kube-public", "kube-node-lease")
 _ESCALATING = {"escalate", "bind", "impersonate", "*"}
 
 
@@ -56,7 +59,7 @@ def analyse_kubernetes(text: str, collector: Collector, budget: Budget, first_li
             "kubernetes.empty", "error", "holds no object", "Say what is to be applied.", (first_line, 1)
         )
     for document in documents:
-        _Object(collector, first_line - 1).check(document)
+        _Object(collector, budget, first_line - 1).check(document)
 
 
 def _read(text: str, collector: Collector, budget: Budget, first_line: int) -> list[Node] | None:
@@ -85,17 +88,18 @@ def analyse_expectation(text: str, collector: Collector, budget: Budget) -> None
             )
 
 
-def check_object(node: Node, collector: Collector) -> None:
+def check_object(node: Node, collector: Collector, budget: Budget) -> None:
     """Findings on one object that stands inside another document."""
     collector.effects.states.setdefault("cluster", place(node))
-    _Object(collector, 0).check(node)
+    _Object(collector, budget, 0).check(node)
 
 
 class _Object:
     """Checks one object; ``offset`` lines lie before the text in the script around it."""
 
-    def __init__(self, collector: Collector, offset: int) -> None:
+    def __init__(self, collector: Collector, budget: Budget, offset: int) -> None:
         self.collector = collector
+        self.budget = budget
         self.offset = offset
 
     def add(
@@ -134,12 +138,16 @@ class _Object:
                 "Leave it to the cluster's admin.",
                 known["kind"],
             )
+        if scalar(entries(known.get("metadata")).get("namespace")) in _OF_THE_CLUSTER:
+            message, remedy = "changes what the cluster itself runs on", "Leave it to the cluster's admin."
+            self.add("system-namespace", "warning", message, remedy, known["metadata"])
         if kind in _POD_OF:
             pod = node
             for step in _POD_OF[kind]:
                 pod = entries(pod).get(step, pod)
             check_pod(self.add, pod)
             self._account(pod)
+            self._workload(known, pod)
             note_amounts(self.collector.effects, node, kind, pod, self.offset)
             if kind in ("Job", "CronJob"):
                 self._deadline(node, kind)
@@ -147,6 +155,14 @@ class _Object:
             self._binding(known)
         elif kind in ("Role", "ClusterRole"):
             self._role(known)
+        elif kind in ("Service", "NetworkPolicy"):
+            self._opened(entries(known.get("spec")))
+        elif kind == "Secret" and scalar(known.get("type")) == "kubernetes.io/service-account-token":
+            message, remedy = (
+                "makes a token that never ends",
+                "Use a bound token, which the pod gets by itself.",
+            )
+            self.add("token-secret", "warning", message, remedy, known["type"])
         elif kind == "Secret" and "stringData" in known:
             self.add(
                 "plain-secret",
@@ -155,6 +171,35 @@ class _Object:
                 "Refer to a secret store.",
                 known["stringData"],
             )
+
+    def _workload(self, known: dict[str, Node], pod: Node) -> None:
+        replicas = entries(known.get("spec")).get("replicas")
+        if replicas is not None and scalar(replicas) == "0":
+            self.add(
+                "scaled-to-zero", "warning", "takes the whole workload down", "Keep one replica.", replicas
+            )
+        spec = entries(entries(pod).get("spec"))
+        priority = spec.get("priorityClassName")
+        if priority is not None and (scalar(priority) or "").startswith("system-"):
+            message, remedy = "may push out what the cluster itself runs on", "Use a priority of your own."
+            self.add("system-priority", "warning", message, remedy, priority)
+        for toleration in items(spec.get("tolerations")):
+            if not entries(toleration).get("key"):
+                message, remedy = "tolerates every taint, those of broken nodes too", "Name the taint."
+                self.add("tolerates-all", "warning", message, remedy, toleration)
+        for command, message in dangerous_commands(pod, self.budget):
+            remedy = "Run a program of the image, with constant arguments."
+            self.add("command", "warning", f"a container's command: {message}", remedy, command)
+
+    def _opened(self, spec: dict[str, Node]) -> None:
+        if items(spec.get("externalIPs")):
+            message = "takes traffic for addresses that may be others'"
+            self.add("external-ip", "warning", message, "Use a load balancer.", spec["externalIPs"])
+        for direction in ("ingress", "egress"):
+            for rule in items(spec.get(direction)):
+                if not entries(rule):
+                    message, remedy = f"lets everything through ({direction})", "Name who may connect."
+                    self.add("open-policy", "warning", message, remedy, rule)
 
     def _account(self, pod: Node) -> None:
         spec = entries(entries(pod).get("spec"))
