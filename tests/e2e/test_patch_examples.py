@@ -112,6 +112,10 @@ async def retried():
 """
 
 
+UNKNOWN = {"parameters": {}}
+"""A model's answer where a template's values are asked for first, and it knows none of them."""
+
+
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch, model_server: ModelServer) -> None:
     """The providers' keys, and a stand-in's address, where their SDKs look for them."""
@@ -163,11 +167,11 @@ def test_a_patch_that_a_model_writes_says_its_tokens(
     capsys: pytest.CaptureFixture[str], model_server: ModelServer
 ) -> None:
     safe = "#!/bin/bash\nset -euo pipefail\nsystemctl disable --now imported\necho stopped\n"
-    model_server.queue.append(written(safe))
+    model_server.queue += [UNKNOWN, written(safe)]
     result = generate(fixed_version=None)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Patch Type: workaround"
-    assert said[2] == "Generated patch (150 tokens)"
+    assert said[2] == "Generated patch (300 tokens)"
     assert float(said[3].removeprefix("Confidence Score: ")) < 0.8
     assert said[4:] == ["✅ Patch is safe to deploy"]
     assert result.patch_content == safe
@@ -176,7 +180,7 @@ def test_a_patch_that_a_model_writes_says_its_tokens(
 def test_an_unsafe_patch_is_said_with_its_errors(
     capsys: pytest.CaptureFixture[str], model_server: ModelServer
 ) -> None:
-    model_server.queue.append(written("#!/bin/bash\nset -euo pipefail\nmkfs.ext4 /dev/sda1\n"))
+    model_server.queue += [UNKNOWN, written("#!/bin/bash\nset -euo pipefail\nmkfs.ext4 /dev/sda1\n")]
     generate(fixed_version=None)
     said = capsys.readouterr().out.splitlines()
     assert said[4] == "❌ Patch has issues:"
@@ -237,4 +241,4 @@ def test_a_task_says_which_model_wrote_its_patch(system: Any, monkeypatch: pytes
     reported = {**OPENSSL, "vulnerability_id": host, "fixed_version": None, "affected_systems": [host]}
     assert system.call("operator", "POST", "/api/vulnerabilities", reported).status_code == 202
     result = generate_patch_for_vulnerability.delay(host, llm_provider="openai").get(timeout=60)
-    assert (result["success"], result["llm_provider"], result["tokens_used"]) == (True, "openai", 150)
+    assert (result["success"], result["llm_provider"], result["tokens_used"]) == (True, "openai", 300)
