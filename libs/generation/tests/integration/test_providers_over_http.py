@@ -200,6 +200,15 @@ async def test_a_wrong_key_is_said_at_once_and_never_shown(
     assert len(model_server.requests) == 1
 
 
+async def test_a_key_is_checked_without_asking_the_model(client: Provider, model_server: ModelServer) -> None:
+    await client.check()
+    model_server.refused_keys.add(KEY)
+    with pytest.raises(ProviderMisconfigured, match="API key") as caught:
+        await client.check()
+    assert KEY not in str(caught.value)
+    assert model_server.requests == []
+
+
 async def test_an_unknown_model_is_named_as_such(client: Provider, model_server: ModelServer) -> None:
     model_server.answering = lambda request: ModelAnswer("none", status=404)
     with pytest.raises(ProviderMisconfigured, match="model's name"):
@@ -209,6 +218,7 @@ async def test_an_unknown_model_is_named_as_such(client: Provider, model_server:
 async def test_nothing_that_listens_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     client = get_llm_client("openai", base_url="http://127.0.0.1:9/v1", timeout=1.0)
+    await client.check()  # that the provider is away is no fault of the key's
     with pytest.raises(ModelUnavailable):
         await client.generate_with_retry(ASK, max_retries=0)
     await client.close()

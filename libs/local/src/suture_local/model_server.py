@@ -64,6 +64,8 @@ class ModelServer:
     answering: Answering = _nothing_scripted
     queue: list[ModelAnswer | str | dict[str, Any]] = field(default_factory=list)
     requests: list[ModelRequest] = field(default_factory=list)
+    refused_keys: set[str] = field(default_factory=set)
+    """Keys that the list of models is not given to."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -134,6 +136,16 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             return self._send(400, error_body(api, 400, "streaming is not offered"))
         return self._answer(api, body)
+
+    def do_GET(self) -> None:
+        bearer = (self.headers.get("authorization") or "").removeprefix("Bearer ")
+        key = self.headers.get("x-api-key") or bearer
+        if self.path.split("?")[0] != "/v1/models":
+            self._send(404, error_body("chat", 404, f"no such path: {self.path}"))
+        elif not key or key in self.model_server.refused_keys:
+            self._send(401, error_body("chat", 401, f"incorrect API key: {key}"))
+        else:
+            self._send(200, {"object": "list", "data": [], "has_more": False})
 
     def _answer(self, api: Api, body: dict[str, Any]) -> None:
         system, prompt = texts_of(api, body)

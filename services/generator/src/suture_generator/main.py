@@ -83,6 +83,8 @@ def build(settings: Settings) -> Service:
     service.on(events.ExecutionCompleted, handlers.on_execution_completed)
     service.command(commands.ShowSpending, handlers.on_show_spending, roles=_OPERATORS)
     service.on_start(generator.prepare)
+    # A key that is refused is better said now than with each finding.
+    service.on_start(models.novel.check)
     service.background("model_worker", lambda: worker.run(generator))
     return service
 

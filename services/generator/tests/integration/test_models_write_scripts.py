@@ -183,6 +183,15 @@ def test_a_provider_without_a_key_does_not_start(trust: Identities, monkeypatch:
         build(Settings(**trust.settings_for("generator"), generator_provider="openai"))
 
 
+async def test_a_provider_that_refuses_the_key_does_not_start(
+    model_server: ModelServer, with_model: dict[str, Any]
+) -> None:
+    model_server.refused_keys.add("sk-test-of-nobody")
+    with pytest.raises(ProviderMisconfigured, match="API key"):
+        async with build(Settings(**with_model)):
+            pass
+
+
 async def test_what_a_model_was_asked_and_said_is_kept_under_the_digests_that_the_event_names(
     wire: Wire,
     novel: RcaAnalyzed,

@@ -21,7 +21,12 @@ from suture_generation.providers.protocol import (
     paid_for,
     parse_answer,
 )
-from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
+from suture_generation.providers.retrying import (
+    CHECK_SECONDS,
+    RetryingProvider,
+    is_worth_retrying,
+    retry_after_of,
+)
 
 _LONGEST_OF_OLDER_MODELS = 4_096
 
@@ -60,6 +65,14 @@ class AnthropicProvider(RetryingProvider):
             output_tokens=answer.usage.output_tokens,
             latency_ms=(time.perf_counter() - began) * 1000,
         )
+
+    async def check(self) -> None:
+        try:
+            await self._client.with_options(timeout=CHECK_SECONDS).models.list(limit=1)
+        except anthropic.AuthenticationError as error:
+            raise _refused(error) from None
+        except (anthropic.AnthropicError, ValueError):
+            return  # away, or without a list of models: the first script will tell
 
     async def close(self) -> None:
         await self._client.close()

@@ -153,6 +153,10 @@ class GuardedProvider:
                 last = error
         raise last
 
+    async def check(self) -> None:
+        for guarded in self._guarded:
+            await guarded.provider.check()
+
     async def close(self) -> None:
         for guarded in self._guarded:
             await guarded.provider.close()

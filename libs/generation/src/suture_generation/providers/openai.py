@@ -20,7 +20,12 @@ from suture_generation.providers.protocol import (
     paid_for,
     parse_answer,
 )
-from suture_generation.providers.retrying import RetryingProvider, is_worth_retrying, retry_after_of
+from suture_generation.providers.retrying import (
+    CHECK_SECONDS,
+    RetryingProvider,
+    is_worth_retrying,
+    retry_after_of,
+)
 
 _NOT_TAKEN = (400, 422)
 """How a service says that it does not know a parameter, or that a value is too large for the model."""
@@ -62,6 +67,14 @@ class OpenAIProvider(RetryingProvider):
             output_tokens=received,
             latency_ms=(time.perf_counter() - began) * 1000,
         )
+
+    async def check(self) -> None:
+        try:
+            await self._client.with_options(timeout=CHECK_SECONDS).models.list()
+        except openai.AuthenticationError as error:
+            raise _refused(error) from None
+        except (openai.OpenAIError, ValueError):
+            return  # away, or without a list of models: the first script will tell
 
     async def close(self) -> None:
         await self._client.close()

@@ -83,6 +83,9 @@ class Provider(Protocol):
         self, messages: Sequence[ChatMessage], schema: AnswerSchema | None = None, max_retries: int = 3
     ) -> Completion: ...
 
+    async def check(self) -> None:
+        """Raises ``ProviderMisconfigured`` where the provider refuses the key; who is away may come later."""
+
     async def close(self) -> None: ...
 
 

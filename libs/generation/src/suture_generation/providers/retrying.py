@@ -21,6 +21,7 @@ from suture_generation.providers.protocol import (
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+CHECK_SECONDS = 5.0
 _RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
@@ -36,6 +37,10 @@ class RetryingProvider(ABC):
         self, messages: Sequence[ChatMessage], schema: AnswerSchema | None = None
     ) -> Completion:
         """Asks once; raises a ``ModelError``."""
+
+    async def check(self) -> None:
+        """Nothing where this is not overridden: there is no key."""
+        return
 
     async def close(self) -> None:
         """Lets go of connections; there are none where this is not overridden."""
