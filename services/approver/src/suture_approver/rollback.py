@@ -18,7 +18,7 @@ from suture_approver.service import Approver
 
 _ATTEMPTS = 5
 # Everybody hears of an outcome at the same moment: who has heard of it may ask before it was noted here.
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 7.0
 _LOOK_SECONDS = 0.1
 
 
