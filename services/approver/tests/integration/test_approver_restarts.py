@@ -28,7 +28,7 @@ from suture_contracts.events import (
 from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
 
-MOST_DEATHS = 24
+MOST_DEATHS = 16
 DYING = Path(__file__).with_name("dying_approver.py")
 STEPS = (RehearsalRequested, ApprovalRequested, ScriptApproved, RollbackRequested)
 SAM = Principal(id="sam", role="supervisor")
