@@ -77,8 +77,9 @@ class Driver:
         runs = executions.refused_runs(document, detail)
         await self._record(document, "apply", "not_applied", runs)
 
-    def refusal(self, document: Document) -> str:
+    async def refusal(self, document: Document) -> str:
         """Why it cannot run on its targets as they are registered now, or nothing."""
+        await self._targets.look_for(document["targets"])
         return domain.refusal(
             executions.script_of(document),
             self._targets.resolve(document["targets"]),
@@ -119,7 +120,7 @@ class Driver:
         """Runs it; None where it was refused, or is stopped."""
         if self._stops.stopped(document["targets"]):
             return None
-        refusal = self.refusal(document)
+        refusal = await self.refusal(document)
         if domain.expired(document["not_after"], utc_now()):
             refusal = "the approval expired before it was started"
         if refusal:
@@ -188,7 +189,7 @@ class Driver:
     async def _rehearse(self, document: Document) -> None:
         if self._stops.stopped(document["targets"]):
             return
-        refusal = self.refusal(document)
+        refusal = await self.refusal(document)
         targets = [target for _, target in self._targets.resolve(document["targets"]) if target is not None]
         if refusal:
             rehearsed = Rehearsed("unavailable", detail=refusal, missing=(refusal,))

@@ -61,10 +61,10 @@ class Executor:
         custody.check_opening(granted.approval, self._now())
         id = ids.execution_id(granted.approval.approval_id)
         document = executions.of_approval(id, received, granted, self._instance)
+        expired = domain.expired(granted.approval.not_after, self._now())
+        problem = "the approval expired before it came" if expired else await self._driver.refusal(document)
         if self._driver.for_agents(document):
             document["statements"] = executions.statements(received.message)
-        expired = domain.expired(granted.approval.not_after, self._now())
-        problem = "the approval expired before it came" if expired else self._driver.refusal(document)
         if problem:
             await self._end_at_once(document, problem, received)
         else:

@@ -67,6 +67,11 @@ class Targets:
             for document in found
         }
 
+    async def look_for(self, ids: Sequence[str]) -> None:
+        """Read all of them again where one is not known: another executor may just have registered it."""
+        if any(id not in self._known for id in ids):
+            await self.refresh()
+
     def find(self, id: str) -> Target | None:
         known = self._known.get(id)
         return known[0] if known else None
