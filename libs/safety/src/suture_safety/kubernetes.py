@@ -157,20 +157,19 @@ class _Object:
             self._role(known)
         elif kind in ("Service", "NetworkPolicy"):
             self._opened(entries(known.get("spec")))
-        elif kind == "Secret" and scalar(known.get("type")) == "kubernetes.io/service-account-token":
+        elif kind == "Secret":
+            self._secret(known)
+
+    def _secret(self, known: dict[str, Node]) -> None:
+        if scalar(known.get("type")) == "kubernetes.io/service-account-token":
             message, remedy = (
                 "makes a token that never ends",
                 "Use a bound token, which the pod gets by itself.",
             )
             self.add("token-secret", "warning", message, remedy, known["type"])
-        elif kind == "Secret" and "stringData" in known:
-            self.add(
-                "plain-secret",
-                "info",
-                "carries a secret in plain text",
-                "Refer to a secret store.",
-                known["stringData"],
-            )
+        elif "stringData" in known:
+            message, remedy = "carries a secret in plain text", "Refer to a secret store."
+            self.add("plain-secret", "info", message, remedy, known["stringData"])
 
     def _workload(self, known: dict[str, Node], pod: Node) -> None:
         replicas = entries(known.get("spec")).get("replicas")

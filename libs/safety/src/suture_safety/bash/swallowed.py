@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node
 
 _BLANK = re.compile(rb"(?:\s|\\\n)*")
@@ -73,25 +75,27 @@ def _is_code(node: Node | None) -> bool:
 
 def misread_backquotes(root: Node) -> Node | None:
     """A substitution in backquotes that holds another, which bash has with backslashes alone."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        source = node.text or b"" if node.type == "command_substitution" else b""
+    for node in _nodes(root, "command_substitution"):
+        source = node.text or b""
         if source.startswith(b"`") and _BACKQUOTE.search(source, 1, len(source) - 1):
             return node
-        waiting += reversed(node.children)
     return None
 
 
 def misread_quote(root: Node) -> Node | None:
     """A ``$'…'`` whose end the grammar misses: it takes the quote in ``\\\\'`` for an escaped one."""
+    strings = _nodes(root, "ansi_c_string")
+    return next((node for node in strings if not _ANSI_C_STRING.fullmatch(node.text or b"")), None)
+
+
+def _nodes(root: Node, kind: str) -> Iterator[Node]:
+    """All nodes of a kind, in the order of the text."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if node.type == "ansi_c_string" and not _ANSI_C_STRING.fullmatch(node.text or b""):
-            return node
+        if node.type == kind:
+            yield node
         waiting += reversed(node.children)
-    return None
 
 
 def _on_one_line(source: bytes, root: Node) -> list[Node]:
