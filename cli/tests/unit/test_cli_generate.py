@@ -53,21 +53,10 @@ def test_every_line_is_answered_in_order_whatever_it_holds(suture: Suture, tmp_p
 
 
 def test_a_model_is_asked_where_no_template_fits(
-    suture: Suture, tmp_path: Path, model_server: ModelServer, monkeypatch: Any
+    suture: Suture, tmp_path: Path, model_server: ModelServer, written: dict[str, Any], monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    model_server.queue.append(
-        {
-            "script_type": "bash",
-            "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-            "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-            "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-            "writes": ["/srv/orders/flag"],
-            "egress": [],
-            "reversibility": "exact",
-            "explanation": "sets the flag",
-        }
-    )
+    model_server.queue.append(written)
     row = tmp_path / "row.json"
     row.write_text(json.dumps(UNKNOWN))
     (line,) = lines(

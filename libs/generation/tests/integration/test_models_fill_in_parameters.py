@@ -19,16 +19,6 @@ from suture_local.model_server import ModelServer
 from suture_safety import analyse_document
 
 TEMPLATES = {template.id: template for template in released_templates()}
-WRITTEN = {
-    "script_type": "bash",
-    "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-    "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-    "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-    "writes": ["/srv/orders/flag"],
-    "egress": [],
-    "reversibility": "exact",
-    "explanation": "sets the flag",
-}
 
 
 @pytest_asyncio.fixture
@@ -78,13 +68,13 @@ HOSTILE = (
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 async def test_a_value_against_its_schema_is_said_so_once_and_then_the_model_writes(
-    model: Provider, model_server: ModelServer, task: Callable[..., Task], value: Any
+    model: Provider, model_server: ModelServer, task: Callable[..., Task], value: Any, written: dict[str, Any]
 ) -> None:
     bad = {"parameters": {"known_good_source": value}}
-    model_server.queue += [bad, bad, WRITTEN]
+    model_server.queue += [bad, bad, written]
     authored = await made(model, task(config_path="/srv/orders/etc/a.conf"))
     assert authored.origin == "adapted"
-    assert authored.document.body == WRITTEN["body"]
+    assert authored.document.body == written["body"]
     assert "known_good_source: breaks" in model_server.requests[1].prompt
     assert (authored.completion.calls, authored.completion.input_tokens) == (3, 300)
 
@@ -103,18 +93,18 @@ async def test_a_corrected_value_is_taken_and_the_script_passes_the_analysis(
 
 
 async def test_a_path_outside_of_the_target_is_not_taken(
-    model: Provider, model_server: ModelServer, task: Callable[..., Task]
+    model: Provider, model_server: ModelServer, task: Callable[..., Task], written: dict[str, Any]
 ) -> None:
     elsewhere = {"parameters": {"config_path": "/etc/shadow", "known_good_source": "/srv/orders/a"}}
-    model_server.queue += [elsewhere, elsewhere, WRITTEN]
+    model_server.queue += [elsewhere, elsewhere, written]
     assert (await made(model, task())).origin == "adapted"
     assert "outside of the targets" in model_server.requests[1].prompt
 
 
 async def test_a_version_is_never_asked_for(
-    model: Provider, model_server: ModelServer, task: Callable[..., Task]
+    model: Provider, model_server: ModelServer, task: Callable[..., Task], written: dict[str, Any]
 ) -> None:
-    model_server.queue.append(WRITTEN)
+    model_server.queue.append(written)
     assert (await made(model, task("package-update-apt"))).origin == "adapted"
     (request,) = model_server.requests
     assert request.body["response_format"]["json_schema"]["name"] == "remediation_script"

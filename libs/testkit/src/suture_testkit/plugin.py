@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -89,6 +90,21 @@ def model_server() -> Iterator[ModelServer]:
     """A stand-in model provider; script it through ``answering`` or ``queue``."""
     with ModelServer() as server:
         yield server
+
+
+@pytest.fixture
+def written() -> dict[str, Any]:
+    """A script as a model answers it: for the stand-in to say."""
+    return {
+        "script_type": "bash",
+        "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
+        "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
+        "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
+        "writes": ["/srv/orders/flag"],
+        "egress": [],
+        "reversibility": "exact",
+        "explanation": "sets the flag",
+    }
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

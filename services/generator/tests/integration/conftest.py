@@ -19,21 +19,6 @@ from suture_testkit.identities import Identities
 from suture_testkit.wire import Wire
 
 
-@pytest.fixture
-def written() -> dict[str, Any]:
-    """What the stand-in model answers."""
-    return {
-        "script_type": "bash",
-        "body": "#!/bin/bash\nset -euo pipefail\necho fixed > /srv/orders/flag\n",
-        "rollback": "#!/bin/bash\nset -euo pipefail\nrm -f /srv/orders/flag\n",
-        "verify": "#!/bin/bash\nset -euo pipefail\ntest -s /srv/orders/flag\n",
-        "writes": ["/srv/orders/flag"],
-        "egress": [],
-        "reversibility": "exact",
-        "explanation": "sets the flag",
-    }
-
-
 @pytest_asyncio.fixture
 async def generator(trust: Identities, wire: Wire) -> AsyncIterator[Service]:
     """Without a model."""
